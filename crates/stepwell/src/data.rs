@@ -1,0 +1,187 @@
+//! Data sets: drawn from NumPy's legacy stream as published, drawn from our own streams, or the user's own.
+
+use crate::linalg::{Matrix, lanes};
+use crate::rng::{NumpyLegacy, Purpose, Stream};
+
+/// Why a data set was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DataError {
+    /// Too few samples, inputs or a sparsity out of range.
+    #[error("{name} is {value}, expected {expected}")]
+    OutOfRange {
+        /// Which setting.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// What would be right.
+        expected: String,
+    },
+    /// An array has another shape than the others ask for.
+    #[error("{name} has shape {found}, expected {expected}")]
+    Shape {
+        /// Which array.
+        name: &'static str,
+        /// Its shape.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// A value is not finite.
+    #[error("{name} holds {value} at index {index}, expected finite numbers")]
+    NotFinite {
+        /// Which array.
+        name: &'static str,
+        /// Its flat index.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+}
+
+/// Inputs (n x d) with their labels (n).
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// Inputs, one row a sample.
+    pub x: Matrix,
+    /// Labels.
+    pub y: Vec<f64>,
+}
+
+/// A training set, and what else is known.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The training samples.
+    pub train: Samples,
+    /// The test samples, where there are any.
+    pub test: Option<Samples>,
+    /// The coefficients `beta*` that made the labels, where they are known.
+    pub target: Option<Vec<f64>>,
+}
+
+impl Samples {
+    /// Checks shapes and finiteness. `names` are those of inputs and labels in messages.
+    pub fn new(x: Matrix, y: Vec<f64>, names: [&'static str; 2]) -> Result<Self, DataError> {
+        if x.rows() == 0 || x.cols() == 0 {
+            let found = format!("{} x {}", x.rows(), x.cols());
+            return Err(DataError::Shape { name: names[0], found, expected: "at least one row and column".into() });
+        }
+        if x.rows() != y.len() {
+            let expected = format!("one label for each of the {} rows of {}", x.rows(), names[0]);
+            return Err(DataError::Shape { name: names[1], found: y.len().to_string(), expected });
+        }
+        for (name, values) in [(names[0], x.as_slice()), (names[1], &y[..])] {
+            if let Some(index) = values.iter().position(|v| !v.is_finite()) {
+                return Err(DataError::NotFinite { name, index, value: values[index] });
+            }
+        }
+        Ok(Self { x, y })
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Whether there is none; never true for a checked set.
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+}
+
+impl Dataset {
+    /// The user's own data. Shapes must agree and all values must be finite.
+    pub fn new(train: Samples, test: Option<Samples>, target: Option<Vec<f64>>) -> Result<Self, DataError> {
+        let d = train.x.cols();
+        if let Some(test) = &test
+            && test.x.cols() != d
+        {
+            let found = format!("{} x {}", test.x.rows(), test.x.cols());
+            return Err(DataError::Shape { name: "x_test", found, expected: format!("{d} columns, like x") });
+        }
+        if let Some(target) = &target
+            && target.len() != d
+        {
+            let (found, expected) = (target.len().to_string(), format!("{d} coefficients"));
+            return Err(DataError::Shape { name: "target", found, expected });
+        }
+        Ok(Self { train, test, target })
+    }
+}
+
+/// A noiseless sparse regression problem: normal inputs, `y = X beta*`, `beta*` with `sparsity` positive entries first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SparseRegression {
+    /// Number of training samples n.
+    pub n: usize,
+    /// Input dimension d.
+    pub d: usize,
+    /// Number r of non-zero entries of `beta*`.
+    pub sparsity: usize,
+    /// Number of test samples.
+    pub test: usize,
+}
+
+impl SparseRegression {
+    /// Checks the sizes: `n`, `d` at least 1 and `1 <= sparsity <= d`.
+    pub fn check(&self) -> Result<(), DataError> {
+        let positive = |name, value: usize| match value {
+            0 => Err(DataError::OutOfRange { name, value, expected: "at least 1".into() }),
+            _ => Ok(()),
+        };
+        positive("n", self.n)?;
+        positive("d", self.d)?;
+        if self.sparsity == 0 || self.sparsity > self.d {
+            let expected = format!("between 1 and d = {}", self.d);
+            return Err(DataError::OutOfRange { name: "sparsity", value: self.sparsity, expected });
+        }
+        Ok(())
+    }
+
+    /// The published way: `X` (n x d), `X_test`, then `beta* = |normal(d)|` cut after `sparsity` entries and divided by
+    /// its norm, all from NumPy's legacy stream.
+    pub fn draw_numpy_legacy(&self, seed: u32) -> Result<Dataset, DataError> {
+        let mut stream = NumpyLegacy::new(seed);
+        self.draw(|| stream.normal())
+    }
+
+    /// The same from our own stream.
+    pub fn draw_fresh(&self, seed: u64) -> Result<Dataset, DataError> {
+        let mut stream = Stream::new(seed, Purpose::Data);
+        self.draw(|| stream.normal())
+    }
+
+    fn draw(&self, mut normal: impl FnMut() -> f64) -> Result<Dataset, DataError> {
+        self.check()?;
+        let x = Matrix::from_fn(self.n, self.d, |_, _| normal());
+        let x_test = Matrix::from_fn(self.test, self.d, |_, _| normal());
+        let mut target: Vec<f64> = (0..self.d).map(|_| normal().abs()).collect();
+        target[self.sparsity..].fill(0.0);
+        let norm = lanes::norm2(&target).sqrt();
+        target.iter_mut().for_each(|t| *t /= norm);
+        let label = |x: &Matrix| x.iter_rows().map(|x| lanes::dot(&target, x)).collect();
+        let train = Samples { y: label(&x), x };
+        let test = (self.test > 0).then(|| Samples { y: label(&x_test), x: x_test });
+        Dataset::new(train, test, Some(target))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_data_set_of_the_smaller_experiment() {
+        // n = 40, d = 100: the loss at u = 0.1, v = 0 was printed by the authors' notebook
+        let shape = SparseRegression { n: 40, d: 100, sparsity: 20, test: 1000 };
+        let data = shape.draw_numpy_legacy(0).unwrap();
+        let loss = 0.5 * lanes::norm2(&data.train.y) / 40.0;
+        assert!((loss / 0.649_006_698_471_868_1 - 1.0).abs() < 1e-14, "{loss}");
+    }
+
+    #[test]
+    fn sizes_out_of_range_are_named() {
+        let shape = SparseRegression { n: 4, d: 10, sparsity: 11, test: 0 };
+        assert_eq!(shape.draw_fresh(0).unwrap_err().to_string(), "sparsity is 11, expected between 1 and d = 10");
+        assert!(SparseRegression { n: 0, ..shape }.draw_fresh(0).is_err());
+    }
+}

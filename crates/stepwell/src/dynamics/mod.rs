@@ -1,0 +1,85 @@
+//! Dynamics: every one is `theta <- theta - sum_{i in B} w_i grad h(x_i)`; they differ in who is in the batch B and in
+//! how a residual becomes the weight `w_i`.
+
+mod gradient_descent;
+mod label_noise;
+mod mini_batch;
+mod sampler;
+mod sgd;
+
+pub use gradient_descent::GradientDescent;
+pub use label_noise::LabelNoise;
+pub use mini_batch::{BatchRule, MiniBatch};
+pub use sampler::{IndexSource, Sampler};
+pub use sgd::Sgd;
+
+use crate::linalg::AlignedVec;
+use crate::model::Model;
+use crate::problem::Problem;
+
+/// What a dynamics changes and works in; allocated once a run.
+#[derive(Clone)]
+pub struct State<M: Model> {
+    /// The parameters.
+    pub theta: AlignedVec,
+    pub(crate) tape: M::Tape,
+    pub(crate) gradient: AlignedVec,
+}
+
+impl<M: Model> State<M> {
+    /// The state at the given parameters.
+    ///
+    /// # Panics
+    /// If `theta` has not as many entries as the model has parameters.
+    pub fn new(problem: &Problem<M>, theta: &[f64]) -> Self {
+        assert_eq!(theta.len(), problem.model.parameters());
+        Self { theta: AlignedVec::from(theta), tape: problem.model.tape(), gradient: AlignedVec::zeros(theta.len()) }
+    }
+}
+
+/// A rule that turns `theta_t` into `theta_{t+1}`.
+pub trait Dynamics: Clone + Send + Sync + 'static {
+    /// Takes one step for each step size and returns how many it took: fewer than asked if a residual in the batch is
+    /// not finite, or its square is not. The parameters are then those whose residual overflowed.
+    ///
+    /// The bits do not depend on how a run is cut into calls. Must be `#[inline(always)]`.
+    fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize;
+}
+
+/// Whether the square of a residual is a finite number.
+#[inline(always)]
+pub(crate) fn is_bounded(residual: f64) -> bool {
+    residual * residual < f64::INFINITY
+}
+
+/// `theta -= eta slope scale / |B| sum_{i in B} r_i grad h(x_i)`; false, with nothing changed, if a residual overflowed.
+#[inline(always)]
+pub(crate) fn batch_step<M: Model>(
+    problem: &Problem<M>,
+    state: &mut State<M>,
+    batch: impl ExactSizeIterator<Item = usize>,
+    eta: f64,
+) -> bool {
+    let samples = &problem.data.train;
+    let weight = eta * problem.loss.slope() * problem.loss.batch_scale(samples.len()) / batch.len() as f64;
+    state.gradient.fill(0.0);
+    let mut bounded = true;
+    for i in batch {
+        let x = samples.x.row(i);
+        let r = problem.model.predict(&state.theta, x, &mut state.tape) - samples.y[i];
+        bounded &= is_bounded(r);
+        problem.model.pullback(&state.theta, x, &state.tape, weight * r, &mut state.gradient);
+    }
+    if bounded {
+        subtract(&mut state.theta, &state.gradient);
+    }
+    bounded
+}
+
+/// `theta -= gradient`.
+#[inline(always)]
+pub(crate) fn subtract(theta: &mut [f64], gradient: &[f64]) {
+    for (theta, g) in theta.iter_mut().zip(gradient) {
+        *theta -= g;
+    }
+}

@@ -1,0 +1,54 @@
+//! SGD with one uniformly drawn sample a step.
+
+use super::{Dynamics, Sampler, State, is_bounded};
+use crate::model::Model;
+use crate::problem::Problem;
+
+/// How many indices are drawn ahead of a block of steps.
+const BLOCK: usize = 256;
+
+/// `theta <- theta - eta slope r_i grad h(x_i)` with i uniform on the training set.
+#[derive(Clone, Debug)]
+pub struct Sgd {
+    sampler: Sampler,
+    indices: Vec<u32>,
+}
+
+impl Sgd {
+    /// SGD with the indices of `sampler`.
+    pub fn new(sampler: Sampler) -> Self {
+        Self { sampler, indices: Vec::with_capacity(BLOCK) }
+    }
+}
+
+impl Dynamics for Sgd {
+    /// The update with one sample is fused with the prediction of the next one, see [`Model::step_and_predict`].
+    #[inline(always)]
+    fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize {
+        let (model, samples) = (&problem.model, &problem.data.train);
+        let scale = problem.loss.slope() * problem.loss.batch_scale(samples.len());
+        let State { theta, tape, gradient, .. } = state;
+        let (theta, gradient) = (&mut **theta, &mut **gradient);
+        let mut taken = 0;
+        for block in step_sizes.chunks(BLOCK) {
+            self.indices.clear();
+            for _ in 0..block.len() {
+                self.indices.push(self.sampler.draw() as u32);
+            }
+            let mut i = self.indices[0] as usize;
+            let mut prediction = model.predict(theta, samples.x.row(i), tape);
+            for (t, &eta) in block.iter().enumerate() {
+                let r = prediction - samples.y[i];
+                if !is_bounded(r) {
+                    return taken + t;
+                }
+                let next = self.indices.get(t + 1).map_or(i, |&next| next as usize);
+                let w = (eta * scale) * r;
+                prediction = model.step_and_predict(theta, samples.x.row(i), tape, w, samples.x.row(next), gradient);
+                i = next;
+            }
+            taken += block.len();
+        }
+        taken
+    }
+}

@@ -1,0 +1,152 @@
+//! Sums in 32 fixed lanes: term `j` goes to lane `j mod 32`, and the lanes are added in a fixed tree.
+//!
+//! So a sum has the same bits at every vector width. 32 lanes are four AVX-512 registers, enough to hide the latency of
+//! the addition.
+
+/// Number of lanes.
+pub const LANES: usize = 32;
+
+/// Adds the lanes: upper half to lower half, until one is left.
+#[inline(always)]
+pub fn combine(mut lanes: [f64; LANES]) -> f64 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            lanes[l] += lanes[l + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// Calls `$block` on equal pieces of slices: whole blocks of 32, then of 8, then the rest, with the lanes they belong
+/// to. All indices are constant, so that the lanes stay in registers.
+macro_rules! for_lanes {
+    ($d:expr, |$from:ident, $to:ident, $lane:ident| $block:expr) => {{
+        let d = $d;
+        let whole = d - d % LANES;
+        let mut start = 0;
+        while start < whole {
+            let ($from, $to) = (start, start + LANES);
+            const $lane: usize = 0;
+            $block;
+            start += LANES;
+        }
+        if d - start >= 8 {
+            let ($from, $to) = (start, start + 8);
+            const $lane: usize = 0;
+            $block;
+            start += 8;
+            if d - start >= 8 {
+                let ($from, $to) = (start, start + 8);
+                const $lane: usize = 8;
+                $block;
+                start += 8;
+                if d - start >= 8 {
+                    let ($from, $to) = (start, start + 8);
+                    const $lane: usize = 16;
+                    $block;
+                    start += 8;
+                }
+            }
+        }
+        start
+    }};
+}
+pub(crate) use for_lanes;
+
+/// `sum_j a_j b_j`.
+///
+/// # Panics
+/// If the lengths differ.
+#[inline(always)]
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let mut acc = [0.0; LANES];
+    let end = for_lanes!(a.len(), |from, to, LANE| {
+        let (a, b) = (&a[from..to], &b[from..to]);
+        for l in 0..a.len() {
+            acc[LANE + l] += a[l] * b[l];
+        }
+    });
+    for j in end..a.len() {
+        acc[j % LANES] += a[j] * b[j];
+    }
+    combine(acc)
+}
+
+/// `sum_j a_j^2`.
+#[inline(always)]
+pub fn norm2(a: &[f64]) -> f64 {
+    dot(a, a)
+}
+
+/// `sum_j a_j`.
+#[inline(always)]
+pub fn sum(a: &[f64]) -> f64 {
+    let mut acc = [0.0; LANES];
+    for (j, a) in a.iter().enumerate() {
+        acc[j % LANES] += a;
+    }
+    combine(acc)
+}
+
+/// `sum_j (u_j v_j) x_j`.
+///
+/// # Panics
+/// If the lengths differ.
+#[inline(always)]
+pub fn dot3(u: &[f64], v: &[f64], x: &[f64]) -> f64 {
+    assert!(u.len() == x.len() && v.len() == x.len());
+    let mut acc = [0.0; LANES];
+    let end = for_lanes!(x.len(), |from, to, LANE| {
+        let (u, v, x) = (&u[from..to], &v[from..to], &x[from..to]);
+        for l in 0..x.len() {
+            acc[LANE + l] += (u[l] * v[l]) * x[l];
+        }
+    });
+    for j in end..x.len() {
+        acc[j % LANES] += (u[j] * v[j]) * x[j];
+    }
+    combine(acc)
+}
+
+/// `out += a x`.
+///
+/// # Panics
+/// If the lengths differ.
+#[inline(always)]
+pub fn add_scaled(out: &mut [f64], a: f64, x: &[f64]) {
+    assert_eq!(out.len(), x.len());
+    for (out, x) in out.iter_mut().zip(x) {
+        *out += a * x;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, term by term.
+    fn plain(terms: &[f64]) -> f64 {
+        let mut acc = [0.0; LANES];
+        for (j, t) in terms.iter().enumerate() {
+            acc[j % LANES] += t;
+        }
+        combine(acc)
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_equal_the_definition(a in prop::collection::vec(-10.0..10.0_f64, 0..150)) {
+            let b: Vec<f64> = a.iter().map(|a| a * 0.37 - 1.0).collect();
+            let c: Vec<f64> = a.iter().map(|a| 2.0 - a * 0.11).collect();
+            let two: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a * b).collect();
+            let three: Vec<f64> = two.iter().zip(&c).map(|(ab, c)| ab * c).collect();
+            prop_assert_eq!(dot(&a, &b).to_bits(), plain(&two).to_bits());
+            prop_assert_eq!(dot3(&a, &b, &c).to_bits(), plain(&three).to_bits());
+            prop_assert_eq!(sum(&a).to_bits(), plain(&a).to_bits());
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Dense linear algebra that is deterministic to the bit: fixed-lane sums, matrices, singular values, Lanczos.
+
+mod lanczos;
+pub mod lanes;
+mod matrix;
+mod qr;
+mod singular_values;
+
+pub use lanczos::{Extreme, largest_eigenvalue};
+pub use matrix::{AlignedVec, Matrix};
+pub use singular_values::singular_values;

@@ -1,0 +1,78 @@
+//! Models: parameters in one flat slice, a prediction, and the pullback of its gradient.
+
+mod diagonal_linear;
+mod linear;
+mod scalar_toy;
+
+pub use diagonal_linear::DiagonalLinear;
+pub use linear::Linear;
+pub use scalar_toy::ScalarToy;
+
+/// A parametric predictor `h(theta, x)` with one output.
+///
+/// Every dynamics needs only these: a new model is one file. The tape carries what `predict` computed and `pullback`
+/// needs again (pre-activations, say).
+pub trait Model: Clone + Send + Sync + 'static {
+    /// What a prediction leaves behind for its pullback; allocated once.
+    type Tape: Clone + Send + Sync;
+
+    /// Number of parameters p.
+    fn parameters(&self) -> usize;
+
+    /// Input dimension d.
+    fn inputs(&self) -> usize;
+
+    /// A tape of the right size.
+    fn tape(&self) -> Self::Tape;
+
+    /// `h(theta, x)`.
+    fn predict(&self, theta: &[f64], x: &[f64], tape: &mut Self::Tape) -> f64;
+
+    /// `out += w grad_theta h(theta, x)`, for the `theta`, `x` of the last prediction on `tape`.
+    fn pullback(&self, theta: &[f64], x: &[f64], tape: &Self::Tape, w: f64, out: &mut [f64]);
+
+    /// `out += w (grad^2_theta h(theta, x)) v`, for the `theta`, `x` of the last prediction on `tape`.
+    fn curvature(&self, theta: &[f64], x: &[f64], tape: &Self::Tape, w: f64, v: &[f64], out: &mut [f64]);
+
+    /// One SGD step `theta -= w grad h(theta, x)`, then the prediction at `next_x`.
+    ///
+    /// A model may fuse the two into one pass over its parameters; the bits must be those of this default.
+    #[inline(always)]
+    fn step_and_predict(
+        &self,
+        theta: &mut [f64],
+        x: &[f64],
+        tape: &mut Self::Tape,
+        w: f64,
+        next_x: &[f64],
+        gradient: &mut [f64],
+    ) -> f64 {
+        gradient.fill(0.0);
+        self.pullback(theta, x, tape, w, gradient);
+        for (theta, g) in theta.iter_mut().zip(&*gradient) {
+            *theta -= g;
+        }
+        self.predict(theta, next_x, tape)
+    }
+
+    /// The coefficients `beta` with `h(theta, x) = <beta, x>`, for models that are linear in their input.
+    fn coefficients(&self, theta: &[f64]) -> Option<Vec<f64>> {
+        let _ = theta;
+        None
+    }
+
+    /// Scales `s` with `J J^T = X diag(s^2) X^T` for the Jacobian J on any inputs X, for models that have them.
+    fn jacobian_scales(&self, theta: &[f64]) -> Option<Vec<f64>> {
+        let _ = theta;
+        None
+    }
+}
+
+/// A model with hidden layers, whose activations are its features.
+pub trait Features: Model {
+    /// Number of neurons of each hidden layer.
+    fn layers(&self) -> Vec<usize>;
+
+    /// The activations of hidden layer `layer` at `x`; `out` has one entry a neuron.
+    fn features(&self, theta: &[f64], x: &[f64], layer: usize, out: &mut [f64]);
+}

@@ -1,0 +1,191 @@
+//! Step-size schedules: a base step size times warm-up, cosine or piecewise factors, divided at decays.
+
+/// The step size as a function of the step.
+///
+/// [`Schedule::at`]`(t)` is the step size of the update that turns `theta_t` into `theta_{t+1}`; the first update asks
+/// for `at(0)`. Parts are applied in order, so that a run of the published experiments is a base, a warm-up, a decay.
+///
+/// ```
+/// use stepwell::schedule::Schedule;
+/// let schedule = Schedule::constant(0.3).decay_after(10, 3.0);
+/// assert_eq!((schedule.at(10), schedule.at(11)), (0.3, 0.3 / 3.0));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    base: f64,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    /// Divides from step `from` on.
+    Decay { from: u64, divide_by: f64 },
+    /// Multiplies by `1 + gain (min(t, until) / total)^exponent`.
+    Power { gain: f64, exponent: f64, until: u64, total: u64 },
+    /// Multiplies by `base^(scale min(t, until) / total)`.
+    Exponential { base: f64, scale: f64, until: u64, total: u64 },
+    /// Multiplies by a factor that falls from 1 at `from` to `floor` at `to` along half a cosine.
+    Cosine { from: u64, to: u64, floor: f64 },
+    /// Multiplies by the factor of the last piece that has begun; 1 before the first.
+    Piecewise { pieces: Vec<(u64, f64)> },
+}
+
+impl Schedule {
+    /// The same step size at all steps.
+    pub fn constant(step_size: f64) -> Self {
+        Self { base: step_size, parts: Vec::new() }
+    }
+
+    fn with(mut self, part: Part) -> Self {
+        self.parts.push(part);
+        self
+    }
+
+    /// Divides the step size after step `step` has been taken: `at(step)` is still large. The diagonal experiment's way.
+    pub fn decay_after(self, step: u64, divide_by: f64) -> Self {
+        self.with(Part::Decay { from: step.saturating_add(1), divide_by })
+    }
+
+    /// Divides the step size before step `step` is taken: `at(step)` is small already. The ReLU experiments' way.
+    pub fn decay_at(self, step: u64, divide_by: f64) -> Self {
+        self.with(Part::Decay { from: step, divide_by })
+    }
+
+    /// Multiplies by `1 + gain (t / total)^exponent` up to step `until`, then holds. With exponent 1 the warm-up is
+    /// linear: the published `eta_0 + (F - 1) eta_0 (t / T)` has `gain = F - 1`.
+    pub fn power_warmup(self, gain: f64, exponent: f64, until: u64, total: u64) -> Self {
+        self.with(Part::Power { gain, exponent, until, total })
+    }
+
+    /// Multiplies by `base^(scale t / total)` up to step `until`, then holds. The deep networks' basic setting has base
+    /// 1.05 and scale 100.
+    pub fn exponential_warmup(self, base: f64, scale: f64, until: u64, total: u64) -> Self {
+        self.with(Part::Exponential { base, scale, until, total })
+    }
+
+    /// Multiplies by `floor + (1 - floor) (1 + cos(pi (t - from) / (to - from))) / 2` between `from` and `to`; by 1
+    /// before and by `floor` after.
+    pub fn cosine(self, from: u64, to: u64, floor: f64) -> Self {
+        self.with(Part::Cosine { from, to, floor })
+    }
+
+    /// Multiplies by the factor of the last piece `(first step, factor)` that has begun.
+    pub fn piecewise(self, mut pieces: Vec<(u64, f64)>) -> Self {
+        pieces.sort_by_key(|piece| piece.0);
+        self.with(Part::Piecewise { pieces })
+    }
+
+    /// Step size of the update that turns `theta_t` into `theta_{t+1}`.
+    pub fn at(&self, t: u64) -> f64 {
+        self.parts.iter().fold(self.base, |eta, part| part.apply(eta, t))
+    }
+
+    /// The last step before the step size falls for the first time within `0..steps`: where a large-step phase ends.
+    /// `steps - 1` if it never falls.
+    pub fn last_step_before_decay(&self, steps: u64) -> u64 {
+        let last = steps.saturating_sub(1);
+        let mut before = self.at(0);
+        for t in 1..steps {
+            let now = self.at(t);
+            if now < before {
+                return t - 1;
+            }
+            before = now;
+        }
+        last
+    }
+
+    /// The steps at which a decay first has effect.
+    pub fn decay_steps(&self) -> Vec<u64> {
+        let from = |part: &Part| if let Part::Decay { from, .. } = part { Some(*from) } else { None };
+        self.parts.iter().filter_map(from).collect()
+    }
+}
+
+impl Part {
+    fn apply(&self, eta: f64, t: u64) -> f64 {
+        match self {
+            Self::Decay { from, divide_by } if t >= *from => eta / divide_by,
+            Self::Decay { .. } => eta,
+            Self::Power { gain, exponent, until, total } => {
+                let fraction = t.min(*until) as f64 / *total as f64;
+                let power = if *exponent == 1.0 { fraction } else { libm::pow(fraction, *exponent) };
+                eta + gain * eta * power
+            }
+            Self::Exponential { base, scale, until, total } => {
+                eta * libm::pow(*base, scale * t.min(*until) as f64 / *total as f64)
+            }
+            Self::Cosine { from, to, floor } => {
+                let length = to.saturating_sub(*from).max(1) as f64;
+                let progress = t.clamp(*from, (*to).max(*from)).saturating_sub(*from) as f64 / length;
+                eta * (floor + (1.0 - floor) * 0.5 * (1.0 + libm::cos(core::f64::consts::PI * progress)))
+            }
+            Self::Piecewise { pieces } => {
+                let begun = pieces.partition_point(|piece| piece.0 <= t);
+                if begun == 0 { eta } else { eta * pieces[begun - 1].1 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diagonal_experiment_divides_after_the_step() {
+        // T = 100001, decay after int(0.1 T) = 10000
+        let schedule = Schedule::constant(0.282).decay_after(10_000, 4.8);
+        assert_eq!(schedule.at(9_999), 0.282);
+        assert_eq!(schedule.at(10_000), 0.282);
+        assert_eq!(schedule.at(10_001), 0.282 / 4.8);
+        assert_eq!(schedule.last_step_before_decay(100_001), 10_000);
+    }
+
+    #[test]
+    fn relu_experiment_divides_before_the_step_and_holds() {
+        // T = 31623, f = 0.02, F = 400 f = 8, D = 2.5, eta_0 = 2e-4
+        let (total, eta, f) = (31_623_u64, 2e-4, 632_u64);
+        let schedule = Schedule::constant(eta).power_warmup(7.0, 1.0, f, total).decay_at(f, 2.5);
+        assert_eq!(schedule.at(0), eta);
+        assert_eq!(schedule.at(631), eta + 7.0 * eta * (631.0 / 31_623.0));
+        let held = (eta + 7.0 * eta * (632.0 / 31_623.0)) / 2.5;
+        assert_eq!(schedule.at(632), held);
+        assert_eq!(schedule.at(31_622), held);
+    }
+
+    #[test]
+    fn square_root_warmup_of_the_teacher_student_experiment() {
+        let schedule = Schedule::constant(0.04).power_warmup(5.0, 0.5, 1_000, 10_001).decay_at(1_000, 3.5);
+        let expected = 0.04 + 5.0 * 0.04 * (500.0_f64 / 10_001.0).sqrt();
+        assert!((schedule.at(500) - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn exponential_warmup_of_the_deep_experiment() {
+        let schedule = Schedule::constant(0.75).exponential_warmup(1.05, 100.0, 50, 100).decay_at(50, 10.0);
+        assert_eq!(schedule.at(0), 0.75);
+        let product: f64 = (0..49).fold(0.75, |eta, _| eta * 1.05);
+        assert!((schedule.at(49) / product - 1.0).abs() < 1e-13);
+        assert_eq!(schedule.at(99), schedule.at(50));
+    }
+
+    #[test]
+    fn cosine_and_piecewise_have_their_ends() {
+        let cosine = Schedule::constant(2.0).cosine(10, 20, 0.1);
+        assert_eq!((cosine.at(0), cosine.at(10)), (2.0, 2.0));
+        assert!((cosine.at(15) - 2.0 * 0.55).abs() < 1e-15);
+        assert!((cosine.at(20) - 0.2).abs() < 1e-15 && (cosine.at(99) - 0.2).abs() < 1e-15);
+        let pieces = Schedule::constant(2.0).piecewise(vec![(8, 0.25), (5, 0.5)]);
+        assert_eq!([4, 5, 7, 8, 100].map(|t| pieces.at(t)), [2.0, 1.0, 1.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn parts_compose_in_order() {
+        let schedule = Schedule::constant(1.0).power_warmup(1.0, 1.0, 10, 10).decay_at(5, 2.0).decay_at(8, 5.0);
+        assert_eq!(schedule.at(4), 1.4);
+        assert_eq!(schedule.at(6), 1.6 / 2.0);
+        assert_eq!(schedule.at(9), 1.9 / 2.0 / 5.0);
+        assert_eq!(schedule.decay_steps(), [5, 8]);
+    }
+}

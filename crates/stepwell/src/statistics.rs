@@ -1,0 +1,108 @@
+//! Statistics over seeds: quantiles, shares with their intervals.
+
+/// Quantile `p` of the finite and infinite values, by linear interpolation between order statistics (type 7 of Hyndman
+/// and Fan). NaN values are left out; NaN if nothing is left.
+///
+/// ```
+/// assert_eq!(stepwell::statistics::quantile(&[4.0, 1.0, 2.0, 3.0], 0.5), 2.5);
+/// ```
+pub fn quantile(values: &[f64], p: f64) -> f64 {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
+    sorted.sort_by(f64::total_cmp);
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
+    let position = p.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let (below, weight) = (position as usize, position.fract());
+    if weight == 0.0 { sorted[below] } else { sorted[below] + weight * (sorted[below + 1] - sorted[below]) }
+}
+
+/// Median with the 10% and 90% quantiles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// 10% quantile.
+    pub p10: f64,
+    /// Median.
+    pub median: f64,
+    /// 90% quantile.
+    pub p90: f64,
+    /// Number of values, NaN left out.
+    pub count: usize,
+}
+
+impl Band {
+    /// The band of a sample; NaN where it is empty.
+    pub fn of(values: &[f64]) -> Self {
+        let count = values.iter().filter(|v| !v.is_nan()).count();
+        Self { p10: quantile(values, 0.1), median: quantile(values, 0.5), p90: quantile(values, 0.9), count }
+    }
+}
+
+/// A share of `hits` in `total` with Wilson's 95% interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// How many.
+    pub hits: usize,
+    /// Out of how many.
+    pub total: usize,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+impl Share {
+    /// Wilson's score interval at 95% (z = 1.96). Source: Wilson, JASA 22 (1927). `[0, 1]` if `total` is 0.
+    pub fn of(hits: usize, total: usize) -> Self {
+        if total == 0 {
+            return Self { hits, total, low: 0.0, high: 1.0 };
+        }
+        let (n, z2) = (total as f64, 1.959_963_984_540_054_f64 * 1.959_963_984_540_054);
+        let p = hits as f64 / n;
+        let center = p + z2 / (2.0 * n);
+        let half = (z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))).sqrt();
+        let scale = 1.0 + z2 / n;
+        let low = if hits == 0 { 0.0 } else { ((center - half) / scale).max(0.0) };
+        let high = if hits == total { 1.0 } else { ((center + half) / scale).min(1.0) };
+        Self { hits, total, low, high }
+    }
+
+    /// The share itself; NaN if `total` is 0.
+    pub fn value(&self) -> f64 {
+        self.hits as f64 / self.total as f64
+    }
+}
+
+/// Median of `sorted`'s ranks: the share of `values` below `x`, ties counted half. NaN if there are none.
+pub fn percentile_of(x: f64, values: &[f64]) -> f64 {
+    let known: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
+    let below = known.iter().filter(|v| **v < x).count() as f64;
+    let equal = known.iter().filter(|v| **v == x).count() as f64;
+    (below + 0.5 * equal) / known.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_a_ramp() {
+        let ramp: Vec<f64> = (0..=10).rev().map(f64::from).collect();
+        let band = Band::of(&ramp);
+        assert_eq!((band.p10, band.median, band.p90, band.count), (1.0, 5.0, 9.0, 11));
+        assert_eq!(quantile(&[1.0, f64::NAN, 2.0], 0.25), 1.25);
+        assert!(quantile(&[], 0.5).is_nan());
+        assert_eq!(quantile(&[1.0, f64::INFINITY, f64::INFINITY], 1.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn wilson_interval_of_the_textbook() {
+        // 81 of 263: [0.2553, 0.3662] (Newcombe, Statistics in Medicine 17, 1998, table I)
+        let share = Share::of(81, 263);
+        assert!((share.low - 0.2553).abs() < 5e-5 && (share.high - 0.3662).abs() < 5e-5, "{share:?}");
+        // 0 of 20: [0, 0.1611]
+        let none = Share::of(0, 20);
+        assert_eq!(none.low, 0.0);
+        assert!((none.high - 0.1611).abs() < 5e-5);
+    }
+}
