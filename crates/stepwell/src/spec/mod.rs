@@ -1,0 +1,94 @@
+//! Specs: an experiment as data (TOML, say), checked and built into a run.
+
+mod check;
+mod data;
+mod dynamics;
+mod files;
+mod model;
+mod prepare;
+mod record;
+mod schedule;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::SpecError;
+pub use data::{DataSpec, Draw, FileSpec, ScalarSpec, SparseRegressionSpec};
+pub use dynamics::{DynamicsSpec, Indices, MiniBatchSpec, SgdSpec};
+pub use files::{Array, ArraySource, ArraySpec, NoFiles};
+pub use model::{DiagonalInit, InitSpec, ModelSpec};
+pub use prepare::Prepared;
+pub use record::RecordSpec;
+pub use schedule::{
+    CosineSpec, DecaySpec, ExponentialWarmup, LinearWarmup, PieceSpec, PowerWarmup, ScheduleSpec, WarmupSpec,
+};
+
+use crate::loss::Loss;
+
+/// An experiment: what is run, how, and what is recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// A line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Number T of steps.
+    pub steps: u64,
+    /// The predictor.
+    pub model: ModelSpec,
+    /// The loss and its convention.
+    pub loss: Loss,
+    /// The data set.
+    pub data: DataSpec,
+    /// Initial parameters.
+    pub init: InitSpec,
+    /// How the parameters are changed.
+    pub dynamics: DynamicsSpec,
+    /// Step sizes.
+    pub schedule: ScheduleSpec,
+    /// What is recorded, and when.
+    #[serde(default)]
+    pub record: RecordSpec,
+    /// The runs of a figure: the same experiment with other schedules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<VariantSpec>,
+}
+
+/// One run of a figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct VariantSpec {
+    /// What the run is called.
+    pub label: String,
+    /// Its step sizes.
+    pub schedule: ScheduleSpec,
+    /// Published values at the last recording point, by probe.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub published: BTreeMap<String, f64>,
+}
+
+impl Spec {
+    /// The spec with a variant's schedule in place of its own, and without variants.
+    pub fn with_variant(&self, variant: &VariantSpec) -> Self {
+        let mut spec = self.clone();
+        spec.variants.clear();
+        spec.schedule = variant.schedule.clone();
+        spec
+    }
+
+    /// The spec with data and indices that are drawn anew for each seed where the published ones were named:
+    /// `fresh_data` says whether the data set is.
+    pub fn seeded(&self, fresh_data: bool) -> Self {
+        let mut spec = self.clone();
+        if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut spec.dynamics {
+            s.indices = Indices::Seed;
+        }
+        if let (DataSpec::SparseRegression(s), true) = (&mut spec.data, fresh_data) {
+            s.draw = Draw::Seed;
+        }
+        spec
+    }
+}

@@ -1,0 +1,229 @@
+//! From a spec to runs: what does not depend on a seed is checked and read once.
+
+use std::sync::Arc;
+
+use super::check::{SpecError, finite, refuse, require};
+use super::*;
+use crate::data::Dataset;
+use crate::dynamics::{BatchRule, Dynamics, GradientDescent, IndexSource, LabelNoise, MiniBatch, Sampler, Sgd};
+use crate::metrics::JacobianRank;
+use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
+use crate::probe::{Instruments, Probe};
+use crate::problem::Problem;
+use crate::record::grid;
+use crate::rng::{NumpyLegacy, Purpose, Stream};
+use crate::run::{RecordPlan, Run, Runner};
+use crate::schedule::Schedule;
+
+/// A spec with its data and files read: ready to start runs of any seed.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    spec: Spec,
+    schedule: Schedule,
+    data: Option<Arc<Dataset>>,
+    theta: Option<Vec<f64>>,
+    indices: Option<Arc<[u32]>>,
+    instruments: Option<Instruments>,
+}
+
+impl Spec {
+    /// Checks everything that can be checked without a seed, and reads the files that it names.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn prepare(&self, files: &dyn ArraySource) -> Result<Prepared, SpecError> {
+        require(self.steps > 0, "steps", self.steps, "at least 1")?;
+        require(self.steps < 1 << 53, "steps", self.steps, "less than 2^53")?;
+        require(self.record.first > 0 || self.record.points > 1, "record", "no points", "first or points")?;
+        require(self.record.rank_inputs > 0, "record.rank_inputs", 0, "at least 1")?;
+        require((0.0..1.0).contains(&self.record.rank_tol), "record.rank_tol", self.record.rank_tol, "0 <= tol < 1")?;
+        require(self.record.nonzero_tol >= 0.0, "record.nonzero_tol", self.record.nonzero_tol, "at least 0")?;
+        let schedule = self.schedule.build(self.steps)?;
+        let data = self.data.read(files)?;
+        let shape = match (&data, &self.data) {
+            (Some(data), _) => (data.train.len(), data.train.x.cols()),
+            (None, DataSpec::SparseRegression(s)) => {
+                let place = "data.sparse_regression".to_string();
+                s.shape().check().map_err(|source| SpecError::Data { place, source })?;
+                (s.n, s.d)
+            }
+            (None, _) => unreachable!("only drawn data wait for a seed"),
+        };
+        self.check_sizes(shape)?;
+        let theta = match &self.init {
+            InitSpec::File(array) => Some(self.check_theta(array.read(files)?.values, &array.path, shape.1)?),
+            InitSpec::Values(values) => Some(self.check_theta(values.clone(), "init.values", shape.1)?),
+            _ => None,
+        };
+        let indices = match &self.dynamics {
+            DynamicsSpec::Sgd(SgdSpec { indices: Indices::File(array) })
+            | DynamicsSpec::LabelNoise(SgdSpec { indices: Indices::File(array) }) => {
+                Some(self.check_indices(&array.read(files)?.values, &array.path, shape.0)?)
+            }
+            _ => None,
+        };
+        let instruments = data.as_ref().map(|data| self.instruments(data));
+        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments })
+    }
+
+    fn check_sizes(&self, (n, d): (usize, usize)) -> Result<(), SpecError> {
+        if self.model == ModelSpec::ScalarToy {
+            require(d == 1, "data", format!("{d} inputs"), "one input for the scalar toy model")?;
+        }
+        match self.init {
+            InitSpec::Diagonal(init) => {
+                require(self.model == ModelSpec::DiagonalLinear, "init.diagonal", "another model", "diagonal_linear")?;
+                finite(init.u, "init.diagonal.u")?;
+                finite(init.v, "init.diagonal.v")?;
+            }
+            InitSpec::Constant(value) => _ = finite(value, "init.constant")?,
+            InitSpec::Normal(scale) => require(scale >= 0.0 && scale.is_finite(), "init.normal", scale, "at least 0")?,
+            InitSpec::Values(_) | InitSpec::File(_) => {}
+        }
+        if let DynamicsSpec::MiniBatch(batch) = self.dynamics {
+            let key = "dynamics.mini_batch.size";
+            require(batch.size > 0, key, 0, "at least 1")?;
+            let bounded = batch.rule == BatchRule::WithReplacement || batch.size <= n;
+            require(bounded, key, batch.size, &format!("at most n = {n} without replacement"))?;
+        }
+        Ok(())
+    }
+
+    /// Number of parameters for `d` inputs.
+    fn parameters(&self, d: usize) -> usize {
+        match self.model {
+            ModelSpec::Linear => d,
+            ModelSpec::ScalarToy => 1,
+            ModelSpec::DiagonalLinear => 2 * d,
+        }
+    }
+
+    fn check_theta(&self, theta: Vec<f64>, place: &str, d: usize) -> Result<Vec<f64>, SpecError> {
+        let p = self.parameters(d);
+        require(theta.len() == p, place, format!("{} numbers", theta.len()), &format!("{p}, one a parameter"))?;
+        match theta.iter().position(|t| !t.is_finite()) {
+            Some(k) => Err(refuse(place, format!("{} at index {k}", theta[k]), "finite numbers")),
+            None => Ok(theta),
+        }
+    }
+
+    fn check_indices(&self, values: &[f64], place: &str, n: usize) -> Result<Arc<[u32]>, SpecError> {
+        let count = values.len();
+        require(count as u64 >= self.steps, place, format!("{count} indices"), &format!("{}, one a step", self.steps))?;
+        match values.iter().position(|v| !(v.fract() == 0.0 && (0.0..n as f64).contains(v))) {
+            Some(k) => Err(refuse(place, format!("{} at index {k}", values[k]), format!("integers below n = {n}"))),
+            None => Ok(values.iter().map(|v| *v as u32).collect()),
+        }
+    }
+
+    fn instruments(&self, data: &Dataset) -> Instruments {
+        let inputs = data.test.as_ref().unwrap_or(&data.train).x.head(self.record.rank_inputs);
+        Instruments {
+            rank: Some(Arc::new(JacobianRank::new(inputs, self.record.rank_tol))),
+            nonzero_tol: self.record.nonzero_tol,
+        }
+    }
+}
+
+impl Prepared {
+    /// The spec.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The schedule.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The data set for a seed.
+    ///
+    /// # Errors
+    /// If it cannot be drawn.
+    pub fn data(&self, seed: u64) -> Result<Arc<Dataset>, SpecError> {
+        match (&self.data, &self.spec.data) {
+            (Some(data), _) => Ok(Arc::clone(data)),
+            (None, DataSpec::SparseRegression(s)) => {
+                let place = "data.sparse_regression".to_string();
+                s.shape().draw_fresh(seed).map(Arc::new).map_err(|source| SpecError::Data { place, source })
+            }
+            (None, _) => unreachable!("only drawn data wait for a seed"),
+        }
+    }
+
+    /// What the probes need on a data set of [`Prepared::data`].
+    pub fn instruments(&self, data: &Dataset) -> Instruments {
+        self.instruments.clone().unwrap_or_else(|| self.spec.instruments(data))
+    }
+
+    /// When and what to record, with `final_probes` at the last point only.
+    pub fn record_plan(&self, final_probes: &[Probe]) -> RecordPlan {
+        let record = &self.spec.record;
+        RecordPlan {
+            grid: grid(self.spec.steps, record.first, record.points),
+            probes: record.probes.clone(),
+            final_probes: final_probes.to_vec(),
+        }
+    }
+
+    /// A run with the given seed, on a data set of [`Prepared::data`].
+    pub fn start(&self, seed: u64, data: Arc<Dataset>) -> Box<dyn Runner> {
+        let d = data.train.x.cols();
+        match self.spec.model {
+            ModelSpec::Linear => self.start_model(Linear::new(d), seed, data),
+            ModelSpec::ScalarToy => self.start_model(ScalarToy, seed, data),
+            ModelSpec::DiagonalLinear => self.start_model(DiagonalLinear::new(d), seed, data),
+        }
+    }
+
+    fn start_model<M: Model>(&self, model: M, seed: u64, data: Arc<Dataset>) -> Box<dyn Runner> {
+        let n = data.train.len();
+        let theta = self.theta(seed, model.parameters());
+        let problem = Problem { model, data, loss: self.spec.loss };
+        match &self.spec.dynamics {
+            DynamicsSpec::GradientDescent => self.start_dynamics(problem, GradientDescent, &theta),
+            DynamicsSpec::Sgd(s) => self.start_dynamics(problem, Sgd::new(self.sampler(&s.indices, seed, n)), &theta),
+            DynamicsSpec::LabelNoise(s) => {
+                self.start_dynamics(problem, LabelNoise::new(self.sampler(&s.indices, seed, n)), &theta)
+            }
+            DynamicsSpec::MiniBatch(s) => {
+                let dynamics = MiniBatch::new(s.rule, s.size, n, Sampler::own(seed, n));
+                self.start_dynamics(problem, dynamics, &theta)
+            }
+        }
+    }
+
+    fn start_dynamics<M: Model, D: Dynamics>(
+        &self,
+        problem: Problem<M>,
+        dynamics: D,
+        theta: &[f64],
+    ) -> Box<dyn Runner> {
+        Box::new(Run::new(problem, dynamics, self.schedule.clone(), theta, self.spec.steps))
+    }
+
+    fn theta(&self, seed: u64, p: usize) -> Vec<f64> {
+        match (&self.theta, &self.spec.init) {
+            (Some(theta), _) => theta.clone(),
+            (None, InitSpec::Constant(value)) => vec![*value; p],
+            (None, InitSpec::Diagonal(init)) => [vec![init.u; p / 2], vec![init.v; p / 2]].concat(),
+            (None, InitSpec::Normal(scale)) => {
+                let mut stream = Stream::new(seed, Purpose::Init);
+                (0..p).map(|_| scale * stream.normal()).collect()
+            }
+            (None, InitSpec::Values(_) | InitSpec::File(_)) => unreachable!("read when the spec was prepared"),
+        }
+    }
+
+    fn sampler(&self, indices: &Indices, seed: u64, n: usize) -> Sampler {
+        match (indices, &self.indices) {
+            (Indices::File(_), Some(indices)) => {
+                Sampler::new(IndexSource::Replay { indices: Arc::clone(indices), next: 0 }, n)
+            }
+            (Indices::NumpyLegacy(seed), _) => {
+                Sampler::new(IndexSource::NumpyLegacy(Box::new(NumpyLegacy::new(*seed))), n)
+            }
+            _ => Sampler::own(seed, n),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What is recorded, and when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::probe::Probe;
+
+/// What is recorded, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordSpec {
+    /// Every step of the first so many.
+    pub first: u64,
+    /// Points of the even grid over the whole run, the last one left out.
+    pub points: u64,
+    /// What is measured at each.
+    pub probes: Vec<Probe>,
+    /// Rank of the Jacobian: on how many test inputs (training inputs where there is no test set).
+    pub rank_inputs: usize,
+    /// Rank of the Jacobian: threshold relative to the largest singular value.
+    pub rank_tol: f64,
+    /// A coefficient counts as non-zero above this.
+    pub nonzero_tol: f64,
+}
+
+impl Default for RecordSpec {
+    fn default() -> Self {
+        Self {
+            first: 100,
+            points: 250,
+            probes: vec![Probe::TrainLoss, Probe::TestLoss, Probe::StepSize],
+            rank_inputs: 400,
+            rank_tol: 1e-15,
+            nonzero_tol: 1e-50,
+        }
+    }
+}
