@@ -108,8 +108,8 @@ impl Dataset {
     }
 }
 
-/// A noiseless sparse regression problem: normal inputs, `y = X beta*`, `beta*` with `sparsity` positive entries first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A sparse regression problem: normal inputs, `y = X beta* + noise`, `beta*` with `sparsity` positive entries first.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparseRegression {
     /// Number of training samples n.
     pub n: usize,
@@ -119,6 +119,8 @@ pub struct SparseRegression {
     pub sparsity: usize,
     /// Number of test samples.
     pub test: usize,
+    /// Standard deviation of the normal noise on the labels of both sets; 0 as published.
+    pub noise: f64,
 }
 
 impl SparseRegression {
@@ -158,7 +160,10 @@ impl SparseRegression {
         target[self.sparsity..].fill(0.0);
         let norm = lanes::norm2(&target).sqrt();
         target.iter_mut().for_each(|t| *t /= norm);
-        let label = |x: &Matrix| x.iter_rows().map(|x| lanes::dot(&target, x)).collect();
+        let mut label = |x: &Matrix| {
+            let clean = x.iter_rows().map(|x| lanes::dot(&target, x));
+            clean.map(|y| if self.noise == 0.0 { y } else { y + self.noise * normal() }).collect()
+        };
         let train = Samples { y: label(&x), x };
         let test = (self.test > 0).then(|| Samples { y: label(&x_test), x: x_test });
         Dataset::new(train, test, Some(target))
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn published_data_set_of_the_smaller_experiment() {
         // n = 40, d = 100: the loss at u = 0.1, v = 0 was printed by the authors' notebook
-        let shape = SparseRegression { n: 40, d: 100, sparsity: 20, test: 1000 };
+        let shape = SparseRegression { n: 40, d: 100, sparsity: 20, test: 1000, noise: 0.0 };
         let data = shape.draw_numpy_legacy(0).unwrap();
         let loss = 0.5 * lanes::norm2(&data.train.y) / 40.0;
         assert!((loss / 0.649_006_698_471_868_1 - 1.0).abs() < 1e-14, "{loss}");
@@ -180,7 +185,7 @@ mod tests {
 
     #[test]
     fn sizes_out_of_range_are_named() {
-        let shape = SparseRegression { n: 4, d: 10, sparsity: 11, test: 0 };
+        let shape = SparseRegression { n: 4, d: 10, sparsity: 11, test: 0, noise: 0.0 };
         assert_eq!(shape.draw_fresh(0).unwrap_err().to_string(), "sparsity is 11, expected between 1 and d = 10");
         assert!(SparseRegression { n: 0, ..shape }.draw_fresh(0).is_err());
     }

@@ -9,7 +9,7 @@
 //! use stepwell::{data::SparseRegression, dynamics::{Sampler, Sgd}, loss::Loss, model::DiagonalLinear};
 //! use stepwell::{problem::Problem, run::{Run, Status}, schedule::Schedule};
 //!
-//! let shape = SparseRegression { n: 20, d: 40, sparsity: 3, test: 100 };
+//! let shape = SparseRegression { n: 20, d: 40, sparsity: 3, test: 100, noise: 0.0 };
 //! let data = Arc::new(shape.draw_fresh(1)?);
 //! let problem = Problem { model: DiagonalLinear::new(40), data, loss: Loss::HalfMeanSquare };
 //! let start = [[0.1; 40], [0.0; 40]].concat();

@@ -36,6 +36,12 @@ impl Schedule {
         Self { base: step_size, parts: Vec::new() }
     }
 
+    /// All step sizes multiplied by `factor`.
+    pub fn scaled(mut self, factor: f64) -> Self {
+        self.base *= factor;
+        self
+    }
+
     fn with(mut self, part: Part) -> Self {
         self.parts.push(part);
         self

@@ -16,7 +16,7 @@ const D: usize = 200;
 const STEPS: u64 = 100_001;
 
 fn published_data() -> Arc<Dataset> {
-    Arc::new(SparseRegression { n: N, d: D, sparsity: 20, test: 1000 }.draw_numpy_legacy(0).unwrap())
+    Arc::new(SparseRegression { n: N, d: D, sparsity: 20, test: 1000, noise: 0.0 }.draw_numpy_legacy(0).unwrap())
 }
 
 fn start() -> Vec<f64> {

@@ -3,9 +3,11 @@
 //! Definition. The *phase* is the recorded part of the run up to the last step before the step size falls for the first
 //! time. Its second half (in records spaced evenly over steps) is the reference. With a straight line fitted to the
 //! logarithms of the loss there, the loss is
-//! - *stabilized* if the line's change over the reference is at most one standard deviation of the residuals about it
-//!   or 5% of a factor of ten, whichever is larger, and the loss is above the floor of arithmetic;
+//! - *stabilized* if the line's change over the reference is at most one standard deviation of the residuals about it,
+//!   two standard errors of that change, or 5% of a factor of ten, whichever is largest, and the loss is above the floor
+//!   of arithmetic;
 //! - *falling* or *rising* otherwise;
+//! - *diverged* if the run diverged within the phase;
 //! - *converged* if the reference lies below `1e-24` of the first loss, where round-off governs.
 //!
 //! The level delta is the geometric mean over the reference, the band its 10% and 90% quantiles. The loss is stabilized
@@ -25,8 +27,28 @@ pub enum Phase {
     Rising,
     /// It is at the floor of the arithmetic.
     Converged,
+    /// The run diverged before the phase ended.
+    Diverged,
     /// Fewer than 20 records: no verdict.
     TooShort,
+}
+
+impl Phase {
+    /// All verdicts.
+    pub const ALL: [Self; 6] =
+        [Self::Stabilized, Self::Falling, Self::Rising, Self::Converged, Self::Diverged, Self::TooShort];
+
+    /// The verdict in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stabilized => "stabilized",
+            Self::Falling => "falling",
+            Self::Rising => "rising",
+            Self::Converged => "converged",
+            Self::Diverged => "diverged",
+            Self::TooShort => "too short",
+        }
+    }
 }
 
 /// A stabilization verdict with its figures.
@@ -51,23 +73,29 @@ pub struct Stabilization {
 const LEAST_RECORDS: usize = 20;
 
 /// The verdict for losses recorded at `steps` (increasing), where `last_large` is the last step before the first decay,
-/// see [`crate::schedule::Schedule::last_step_before_decay`].
-pub fn stabilization(steps: &[u64], losses: &[f64], last_large: u64) -> Stabilization {
+/// see [`crate::schedule::Schedule::last_step_before_decay`], and `diverged_at` the step at which the run diverged.
+pub fn stabilization(steps: &[u64], losses: &[f64], last_large: u64, diverged_at: Option<u64>) -> Stabilization {
     let (steps, losses) = evenly_spaced(steps, losses, last_large);
     let n = steps.len();
     let to = steps.last().copied().unwrap_or(0);
+    let diverged = diverged_at.is_some_and(|step| step <= last_large);
     if n < LEAST_RECORDS {
+        let phase = if diverged { Phase::Diverged } else { Phase::TooShort };
         let nan = f64::NAN;
-        return Stabilization { phase: Phase::TooShort, from: 0, to, level: nan, p10: nan, p90: nan, trend: nan };
+        return Stabilization { phase, from: 0, to, level: nan, p10: nan, p90: nan, trend: nan };
     }
     let logs: Vec<f64> = losses.iter().map(|l| libm::log10(l.max(f64::MIN_POSITIVE))).collect();
     let reference = &logs[n / 2..];
     let level_log = mean(reference);
     let [p10, p90] = [0.1, 0.9].map(|p| quantile(&losses[n / 2..], p));
     let (trend, spread) = line(reference);
-    let phase = if level_log < logs[0] - 24.0 {
+    // the slope's standard error, times the length of the reference
+    let standard_error = spread * (12.0 / reference.len() as f64).sqrt();
+    let phase = if diverged {
+        Phase::Diverged
+    } else if level_log < logs[0] - 24.0 {
         Phase::Converged
-    } else if trend.abs() <= spread.max(0.05) {
+    } else if trend.abs() <= spread.max(2.0 * standard_error).max(0.05) {
         Phase::Stabilized
     } else if trend < 0.0 {
         Phase::Falling
@@ -142,16 +170,16 @@ mod tests {
     #[test]
     fn exponential_decay_is_falling_and_its_floor_converged() {
         let (steps, values) = losses(200, |t| libm::exp(-t / 100.0));
-        assert_eq!(stabilization(&steps, &values, 2000).phase, Phase::Falling);
+        assert_eq!(stabilization(&steps, &values, 2000, None).phase, Phase::Falling);
         let (steps, values) = losses(200, |t| if t < 500.0 { 1.0 } else { 1e-32 });
-        assert_eq!(stabilization(&steps, &values, 2000).phase, Phase::Converged);
+        assert_eq!(stabilization(&steps, &values, 2000, None).phase, Phase::Converged);
     }
 
     #[test]
     fn noise_about_a_level_is_stabilized_from_where_it_arrives() {
         let mut stream = Stream::new(1, Purpose::Noise);
         let (steps, values) = losses(400, |t| (1e-3 + libm::exp(-t / 50.0)) * libm::exp(0.3 * stream.normal()));
-        let found = stabilization(&steps, &values, 4000);
+        let found = stabilization(&steps, &values, 4000, None);
         assert_eq!((found.phase, found.to), (Phase::Stabilized, 3990));
         assert!((found.level / 1e-3 - 1.0).abs() < 0.15, "{found:?}");
         // exp(-t/50) = 1e-3 at t = 345
@@ -162,8 +190,10 @@ mod tests {
     #[test]
     fn what_follows_the_decay_does_not_count() {
         let (steps, values) = losses(400, |t| if t <= 2000.0 { 1e-2 * (1.5 + libm::sin(t)) } else { 1e-9 });
-        let found = stabilization(&steps, &values, 2000);
+        let found = stabilization(&steps, &values, 2000, None);
         assert_eq!((found.phase, found.to), (Phase::Stabilized, 2000));
-        assert_eq!(stabilization(&steps[..10], &values[..10], 2000).phase, Phase::TooShort);
+        assert_eq!(stabilization(&steps, &values, 2000, Some(1500)).phase, Phase::Diverged);
+        assert_eq!(stabilization(&steps, &values, 2000, Some(3000)).phase, Phase::Stabilized);
+        assert_eq!(stabilization(&steps[..10], &values[..10], 2000, None).phase, Phase::TooShort);
     }
 }

@@ -37,6 +37,9 @@ pub struct SparseRegressionSpec {
     /// Number of test samples.
     #[serde(default)]
     pub test: usize,
+    /// Standard deviation of the normal noise on the labels.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub noise: f64,
     /// Where the numbers come from; by default a fresh data set for each seed.
     #[serde(default)]
     pub draw: Draw,
@@ -77,9 +80,13 @@ pub struct FileSpec {
     pub path: String,
 }
 
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
 impl SparseRegressionSpec {
     pub(super) fn shape(&self) -> SparseRegression {
-        SparseRegression { n: self.n, d: self.d, sparsity: self.sparsity, test: self.test }
+        SparseRegression { n: self.n, d: self.d, sparsity: self.sparsity, test: self.test, noise: self.noise }
     }
 }
 

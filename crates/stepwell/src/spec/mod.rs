@@ -91,4 +91,19 @@ impl Spec {
         }
         spec
     }
+
+    /// Calls `change` on every path that the spec names, so that it can be made relative to another folder.
+    pub fn for_each_path(&mut self, mut change: impl FnMut(&mut String)) {
+        if let DataSpec::File(file) = &mut self.data {
+            change(&mut file.path);
+        }
+        if let InitSpec::File(array) = &mut self.init {
+            change(&mut array.path);
+        }
+        if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut self.dynamics
+            && let Indices::File(array) = &mut s.indices
+        {
+            change(&mut array.path);
+        }
+    }
 }

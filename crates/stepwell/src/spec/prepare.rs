@@ -6,9 +6,9 @@ use super::check::{SpecError, finite, refuse, require};
 use super::*;
 use crate::data::Dataset;
 use crate::dynamics::{BatchRule, Dynamics, GradientDescent, IndexSource, LabelNoise, MiniBatch, Sampler, Sgd};
-use crate::metrics::JacobianRank;
+use crate::metrics::{JacobianRank, sharpness};
 use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
-use crate::probe::{Instruments, Probe};
+use crate::probe::Instruments;
 use crate::problem::Problem;
 use crate::record::grid;
 use crate::rng::{NumpyLegacy, Purpose, Stream};
@@ -38,6 +38,10 @@ impl Spec {
         require(self.record.rank_inputs > 0, "record.rank_inputs", 0, "at least 1")?;
         require((0.0..1.0).contains(&self.record.rank_tol), "record.rank_tol", self.record.rank_tol, "0 <= tol < 1")?;
         require(self.record.nonzero_tol >= 0.0, "record.nonzero_tol", self.record.nonzero_tol, "at least 0")?;
+        if let DataSpec::SparseRegression(s) = &self.data {
+            let good = s.noise >= 0.0 && s.noise.is_finite();
+            require(good, "data.sparse_regression.noise", s.noise, "a standard deviation of 0 or more")?;
+        }
         let schedule = self.schedule.build(self.steps)?;
         let data = self.data.read(files)?;
         let shape = match (&data, &self.data) {
@@ -156,14 +160,13 @@ impl Prepared {
         self.instruments.clone().unwrap_or_else(|| self.spec.instruments(data))
     }
 
-    /// When and what to record, with `final_probes` at the last point only.
-    pub fn record_plan(&self, final_probes: &[Probe]) -> RecordPlan {
+    /// When and what to record: the costly probes at every point, or at the last one only.
+    pub fn record_plan(&self, costly_everywhere: bool) -> RecordPlan {
         let record = &self.spec.record;
-        RecordPlan {
-            grid: grid(self.spec.steps, record.first, record.points),
-            probes: record.probes.clone(),
-            final_probes: final_probes.to_vec(),
-        }
+        let grid = grid(self.spec.steps, record.first, record.points);
+        let (mut probes, mut final_probes) = (record.probes.clone(), Vec::new());
+        if costly_everywhere { &mut probes } else { &mut final_probes }.extend(&record.costly);
+        RecordPlan { grid, probes, final_probes }
     }
 
     /// A run with the given seed, on a data set of [`Prepared::data`].
@@ -199,7 +202,11 @@ impl Prepared {
         dynamics: D,
         theta: &[f64],
     ) -> Box<dyn Runner> {
-        Box::new(Run::new(problem, dynamics, self.schedule.clone(), theta, self.spec.steps))
+        let mut schedule = self.schedule.clone();
+        if self.spec.schedule.relative {
+            schedule = schedule.scaled(2.0 / sharpness(&problem, theta).value);
+        }
+        Box::new(Run::new(problem, dynamics, schedule, theta, self.spec.steps))
     }
 
     fn theta(&self, seed: u64, p: usize) -> Vec<f64> {

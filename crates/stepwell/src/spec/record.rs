@@ -15,6 +15,10 @@ pub struct RecordSpec {
     pub points: u64,
     /// What is measured at each.
     pub probes: Vec<Probe>,
+    /// Measured at the last point of every run, and at each point only of the first `costly_seeds` runs.
+    pub costly: Vec<Probe>,
+    /// How many runs have their costly probes measured at each point.
+    pub costly_seeds: u64,
     /// Rank of the Jacobian: on how many test inputs (training inputs where there is no test set).
     pub rank_inputs: usize,
     /// Rank of the Jacobian: threshold relative to the largest singular value.
@@ -29,6 +33,8 @@ impl Default for RecordSpec {
             first: 100,
             points: 250,
             probes: vec![Probe::TrainLoss, Probe::TestLoss, Probe::StepSize],
+            costly: Vec::new(),
+            costly_seeds: 8,
             rank_inputs: 400,
             rank_tol: 1e-15,
             nonzero_tol: 1e-50,

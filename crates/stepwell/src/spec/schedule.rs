@@ -13,6 +13,10 @@ use crate::schedule::Schedule;
 pub struct ScheduleSpec {
     /// The base step size eta.
     pub step_size: f64,
+    /// Whether step sizes are in units of `2/lambda_max`, with the largest eigenvalue of the Hessian of the training loss
+    /// at the start: the threshold of gradient descent on a quadratic.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relative: bool,
     /// Growth at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup: Option<WarmupSpec>,

@@ -1,0 +1,153 @@
+//! The command line: what can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// A laboratory for SGD with large step sizes.
+#[derive(Parser)]
+#[command(name = "stepwell", version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// Threads to use; 0 is one a core. Results do not depend on it
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done (a diverged run is a result), 1 failure, 2 usage, 3 bad spec or data, \
+                          130 interrupted (what was recorded is kept).";
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Reproduce a figure, as a distribution over seeds
+    Reproduce(ReproduceArgs),
+    /// Run a spec of your own
+    Run(RunArgs),
+    /// Check, show or describe specs
+    #[command(subcommand)]
+    Spec(SpecCommand),
+    /// Measure arrays in files
+    #[command(subcommand)]
+    Measure(MeasureCommand),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What can be reproduced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Figure {
+    /// Diagonal linear networks: loss stabilization and sparse features (the paper's first figure)
+    Diagonal,
+    /// Gradient descent on a quadratic: the three regimes against their closed forms
+    Quadratic,
+    /// The scalar toy model: bouncing, its regions, its bifurcations
+    Toy,
+}
+
+impl Figure {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Diagonal => "diagonal",
+            Self::Quadratic => "quadratic",
+            Self::Toy => "toy",
+        }
+    }
+}
+
+/// `reproduce`.
+#[derive(Args)]
+pub struct ReproduceArgs {
+    /// The figure
+    pub figure: Figure,
+    /// Runs a setting, each with its own seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seeds: Option<u64>,
+    /// Use N fresh data sets, one a seed, instead of the published one
+    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub fresh: Option<u64>,
+    /// Where figure, records and JSON go [default: results/<figure>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `run`.
+#[derive(Args)]
+pub struct RunArgs {
+    /// The spec, a TOML file (- for stdin)
+    pub spec: PathBuf,
+    /// Change a key of the spec, as in schedule.step_size=0.2 (may be given again)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The (first) seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds, counted from --seed
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub seeds: u64,
+    /// Where results go [default: results/<name of the spec>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Complete a folder that an interrupted run left: same spec, same bytes
+    #[arg(long)]
+    pub resume: bool,
+    /// Replace what another run left in the folder
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Exit with 1 if a run diverges
+    #[arg(long)]
+    pub fail_on_diverge: bool,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spec`.
+#[derive(Subcommand)]
+pub enum SpecCommand {
+    /// Check specs and the files they name
+    Check {
+        /// The specs
+        #[arg(required = true)]
+        specs: Vec<PathBuf>,
+    },
+    /// Print a spec with all defaults and changes
+    Show {
+        /// A spec file, or the name of a figure
+        spec: PathBuf,
+        /// Change a key of the spec (may be given again)
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
+    },
+    /// Print the JSON Schema of specs
+    Schema,
+}
+
+/// `measure`.
+#[derive(Subcommand)]
+pub enum MeasureCommand {
+    /// Numerical rank of a matrix
+    Rank {
+        /// A .npy, .npz or .safetensors file
+        file: PathBuf,
+        /// How large a singular value must be, relative to the largest
+        #[arg(long, value_name = "T", default_value_t = 1e-4)]
+        tol: f64,
+        /// The array, where the file holds several
+        #[arg(long, visible_alias = "tensor", value_name = "NAME")]
+        array: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,7 @@
+//! The commands, one a file.
+
+pub mod completions;
+pub mod measure;
+pub mod reproduce;
+pub mod run;
+pub mod spec;

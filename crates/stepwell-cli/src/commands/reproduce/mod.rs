@@ -1,0 +1,39 @@
+//! `stepwell reproduce`: the figures, from specs that are part of the program.
+
+mod published;
+mod quadratic;
+mod sensitivity;
+mod toy;
+mod verdict;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cli::{Figure, ReproduceArgs};
+use crate::failure::Failure;
+use crate::store::Folder;
+
+/// The spec of a figure, by the figure's name.
+pub fn embedded_spec(figure: &str) -> Option<&'static str> {
+    match figure {
+        "diagonal" => Some(include_str!("../../../../../experiments/diagonal.toml")),
+        "quadratic" => Some(include_str!("../../../../../experiments/quadratic.toml")),
+        "toy" => Some(include_str!("../../../../../experiments/toy.toml")),
+        _ => None,
+    }
+}
+
+/// Reproduces a figure.
+pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
+    match args.figure {
+        Figure::Diagonal => published::run(args),
+        Figure::Quadratic => quadratic::run(args),
+        Figure::Toy => toy::run(args),
+    }
+}
+
+/// The folder that the command writes to.
+fn folder(args: &ReproduceArgs) -> Result<Folder, Failure> {
+    let default = || PathBuf::from("results").join(args.figure.name());
+    Folder::create(&args.out.clone().unwrap_or_else(default))
+}

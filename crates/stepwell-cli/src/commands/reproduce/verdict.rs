@@ -1,0 +1,92 @@
+//! A published number beside our own: reproduced, within the distribution, or outside of it.
+
+use stepwell::statistics::percentile_of;
+
+/// How a published value compares.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The run with the published indices gives the same number, to this many digits.
+    Reproduced(u32),
+    /// The value lies in the central 95% of the runs over seeds, with this share of them below it.
+    Within(f64),
+    /// It lies outside, with this share of the runs below it.
+    Outside(f64),
+    /// Too few runs ended to tell.
+    TooFew(usize),
+    /// No value was published.
+    NotPublished,
+}
+
+/// Fewer runs than this tell nothing about a distribution's central 95%.
+const LEAST_RUNS: usize = 10;
+/// Two numbers of double precision that agree to this are the same result.
+const SAME: f64 = 1e-11;
+
+impl Verdict {
+    /// The verdict on `published`, with the value of the same run here and those over seeds (NaN where diverged).
+    pub fn of(published: Option<f64>, here: f64, over_seeds: &[f64]) -> Self {
+        let Some(published) = published else { return Self::NotPublished };
+        let difference = if published == here { 0.0 } else { (here / published - 1.0).abs() };
+        if difference <= half_unit(published).max(SAME) {
+            return Self::Reproduced(agreeing_digits(difference, published));
+        }
+        let known = over_seeds.iter().filter(|v| !v.is_nan()).count();
+        if known < LEAST_RUNS {
+            return Self::TooFew(known);
+        }
+        let below = percentile_of(published, over_seeds);
+        if (0.025..=0.975).contains(&below) { Self::Within(below) } else { Self::Outside(below) }
+    }
+
+    /// The verdict in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Reproduced(digits) => format!("reproduced ({digits} digits)"),
+            Self::Within(below) => format!("within the distribution ({:.0}% below)", 100.0 * below),
+            Self::Outside(below) => format!("outside ({:.0}% below)", 100.0 * below),
+            Self::TooFew(known) => format!("too few runs ({known})"),
+            Self::NotPublished => "not published".into(),
+        }
+    }
+}
+
+/// Half a unit in the last published digit, relative to the value.
+fn half_unit(published: f64) -> f64 {
+    let (digits, exponent) = written(published);
+    let exponent = exponent - digits as i32 + 1;
+    0.5 * libm::pow(10.0, f64::from(exponent)) / published.abs()
+}
+
+/// Number of significant digits of the shortest decimal, and its decimal exponent.
+fn written(value: f64) -> (usize, i32) {
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let digits = mantissa.chars().filter(char::is_ascii_digit).count();
+    let exponent = exponent.parse().unwrap_or(0);
+    // a whole number shows all its digits
+    (if value.fract() == 0.0 { digits.max(exponent as usize + 1) } else { digits }, exponent)
+}
+
+fn agreeing_digits(difference: f64, published: f64) -> u32 {
+    let all = written(published).0 as u32;
+    if difference == 0.0 { all } else { ((-libm::log10(difference)) as u32).clamp(1, all) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_digits_decide() {
+        let seeds: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(Verdict::of(Some(1.53e-4), 1.5342e-4, &seeds), Verdict::Reproduced(2));
+        assert_eq!(Verdict::of(Some(200.0), 200.0, &seeds), Verdict::Reproduced(3));
+        assert_eq!(Verdict::of(Some(200.0), 201.0, &seeds), Verdict::Outside(1.0));
+        assert_eq!(Verdict::of(Some(10.5), 7.0, &seeds), Verdict::Within(0.5));
+        assert_eq!(Verdict::of(Some(0.5), f64::NAN, &seeds), Verdict::Outside(0.0));
+        assert_eq!(Verdict::of(Some(0.5), f64::NAN, &seeds[..3]), Verdict::TooFew(3));
+        assert_eq!(Verdict::of(None, 1.0, &seeds), Verdict::NotPublished);
+        let long = 1.4216162873995314e-06;
+        assert_eq!(Verdict::of(Some(long), long * (1.0 + 3e-14), &[]), Verdict::Reproduced(13));
+    }
+}

@@ -1,0 +1,245 @@
+//! `stepwell run`: a spec of the user's, for one seed or many.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+use stepwell::metrics::Phase;
+use stepwell::probe::Probe;
+use stepwell::run::Status;
+use stepwell::spec::Prepared;
+use stepwell::statistics::{Band, Share};
+
+use super::spec::resolved;
+use crate::cli::RunArgs;
+use crate::ensemble::{Job, Outcome, run_all};
+use crate::failure::{Failure, code};
+use crate::figures::series::{Group, legend, panels};
+use crate::figures::{COLORS, Figure};
+use crate::output::{band_text, number, print, print_json, probe_words, share_text, short, table, thousands};
+use crate::spec_file::SpecFile;
+use crate::store::{Folder, append_csv};
+use crate::{interrupt, progress};
+
+/// A setting of the spec with its runs: the spec itself, or one of its variants.
+struct Setting {
+    label: String,
+    prepared: Prepared,
+    runs: Vec<Outcome>,
+}
+
+/// Runs the spec.
+pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let file = SpecFile::read(&args.spec, &args.sets)?;
+    let prepared = prepare(&file)?;
+    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&args.spec)))?;
+    let header = format!(
+        "# stepwell {}; seed {}, {} seed{}\n",
+        env!("CARGO_PKG_VERSION"),
+        args.seed,
+        args.seeds,
+        if args.seeds == 1 { "" } else { "s" }
+    );
+    claim(&folder, &format!("{header}{}", resolved(&file)?), args)?;
+    let settings = run_settings(&file, prepared, args)?;
+    folder.write("records.csv", csv(&settings).as_bytes())?;
+    if interrupt::stopped() {
+        let place = folder.path().display();
+        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place} (--resume completes it)")));
+    }
+    let probes: Vec<Probe> = file.spec.record.probes.iter().chain(&file.spec.record.costly).copied().collect();
+    figure(&file, &settings, &probes).write(&folder, "figure")?;
+    let summary = summary(&settings, &probes);
+    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    if args.json {
+        print_json(&summary)?;
+    } else {
+        print(&report(&settings, &probes, &folder, started.elapsed().as_secs_f64()))?;
+    }
+    let diverged = settings.iter().flat_map(|setting| &setting.runs).any(Outcome::diverged);
+    Ok(if diverged && args.fail_on_diverge { ExitCode::from(code::FAILURE) } else { ExitCode::SUCCESS })
+}
+
+fn default_folder(spec: &Path) -> PathBuf {
+    let stem = spec.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().replace('-', "_"));
+    PathBuf::from("results").join(if stem == "_" { "run".to_string() } else { stem })
+}
+
+/// The spec, or each of its variants, ready to start.
+fn prepare(file: &SpecFile) -> Result<Vec<(String, Prepared)>, Failure> {
+    if file.spec.variants.is_empty() {
+        let label = file.spec.title.clone().unwrap_or_else(|| "run".into());
+        return Ok(vec![(label, file.prepare(&file.spec)?)]);
+    }
+    let one = |variant| -> Result<_, Failure> { Ok((variant_label(variant), file.prepare(&file.spec.with_variant(variant))?)) };
+    file.spec.variants.iter().map(one).collect()
+}
+
+fn variant_label(variant: &stepwell::spec::VariantSpec) -> String {
+    variant.label.clone()
+}
+
+/// Makes the folder this run's own. Another run's folder is left alone unless told otherwise; the same run's is
+/// completed: it is deterministic, so that its files come out the same.
+fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
+    let place = folder.path().display();
+    match folder.read("run.toml") {
+        Some(there) if there != plan.as_bytes() && !args.overwrite => Err(Failure::usage(format!(
+            "{place} holds another run (its run.toml differs); name another folder with --out, or --overwrite it"
+        ))),
+        None if args.resume => Err(Failure::usage(format!("{place} holds no run to resume"))),
+        _ => folder.write("run.toml", plan.as_bytes()).map(|_| ()),
+    }
+}
+
+fn run_settings(file: &SpecFile, prepared: Vec<(String, Prepared)>, args: &RunArgs) -> Result<Vec<Setting>, Failure> {
+    let costly_seeds = file.spec.record.costly_seeds;
+    let seeds = |prepared| {
+        (0..args.seeds).map(move |k| Job { prepared, seed: args.seed.wrapping_add(k), costly_everywhere: k < costly_seeds })
+    };
+    let jobs: Vec<Job<'_>> = prepared.iter().flat_map(|(_, prepared)| seeds(prepared)).collect();
+    let bar = progress::bar(jobs.len() as u64, "runs");
+    let mut outcomes = run_all(&jobs, &bar).map_err(|error| file.explain(&error))?.into_iter();
+    bar.finish_and_clear();
+    drop(jobs);
+    let with_runs = |(label, prepared)| Setting {
+        label,
+        prepared,
+        runs: outcomes.by_ref().take(args.seeds as usize).collect(),
+    };
+    Ok(prepared.into_iter().map(with_runs).collect())
+}
+
+/// `step,series,value` for one run; labelled columns before them for several.
+fn csv(settings: &[Setting]) -> String {
+    if let [Setting { runs, .. }] = settings
+        && let [run] = &runs[..]
+    {
+        let mut out = String::from("step,series,value\n");
+        append_csv(&mut out, "", &run.records);
+        return out;
+    }
+    let mut out = String::from("run,seed,step,series,value\n");
+    for setting in settings {
+        let label = setting.label.replace('"', "\"\"");
+        for run in &setting.runs {
+            append_csv(&mut out, &format!("\"{label}\",{},", run.seed), &run.records);
+        }
+    }
+    out
+}
+
+fn figure(file: &SpecFile, settings: &[Setting], probes: &[Probe]) -> Figure {
+    let names: Vec<&str> = probes.iter().map(|probe| probe.name()).collect();
+    let groups: Vec<Group<'_>> = settings
+        .iter()
+        .zip(COLORS.into_iter().cycle())
+        .map(|(setting, color)| {
+            let diverged = setting.diverged();
+            // all diverged: the lines up to there are better than none
+            let all = diverged.hits == diverged.total;
+            let survivors = setting.runs.iter().filter(|run| all || !run.diverged()).map(|run| &run.records).collect();
+            Group { label: &setting.label, prepared: &setting.prepared, thin: None, survivors, diverged, color }
+        })
+        .collect();
+    let title = file.spec.title.clone().unwrap_or_else(|| "stepwell".into());
+    Figure { title, columns: 3, panels: panels(&names, &groups), legend: legend(&groups) }
+}
+
+impl Setting {
+    fn diverged(&self) -> Share {
+        Share::of(self.runs.iter().filter(|run| run.diverged()).count(), self.runs.len())
+    }
+}
+
+fn summary(settings: &[Setting], probes: &[Probe]) -> Value {
+    let one_run = |run: &Outcome| {
+        let (status, step) = match run.status {
+            Status::Diverged { step } => ("diverged", Some(step)),
+            Status::Finished => ("finished", None),
+            Status::Running => ("interrupted", None),
+        };
+        let last = probes.iter().map(|p| (p.name().to_string(), number(run.records.last(p.name()))));
+        let found = run.stabilization;
+        json!({
+            "seed": run.seed,
+            "status": status,
+            "diverged_at": step,
+            "last": last.collect::<Map<_, _>>(),
+            "stabilization": {
+                "phase": found.phase.name(), "from": found.from, "to": found.to,
+                "level": number(found.level), "p10": number(found.p10), "p90": number(found.p90),
+            },
+        })
+    };
+    let one_setting = |setting: &Setting| {
+        let share = setting.diverged();
+        let finals = probes.iter().map(|p| {
+            let band = Band::of(&setting.runs.iter().map(|run| run.final_value(p.name())).collect::<Vec<_>>());
+            let band = json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) });
+            (p.name().to_string(), band)
+        });
+        json!({
+            "label": setting.label,
+            "seeds": share.total,
+            "diverged": share.hits,
+            "diverged_interval": [share.low, share.high],
+            "final": finals.collect::<Map<_, _>>(),
+            "runs": setting.runs.iter().map(one_run).collect::<Vec<_>>(),
+        })
+    };
+    json!({ "version": env!("CARGO_PKG_VERSION"), "settings": settings.iter().map(one_setting).collect::<Vec<_>>() })
+}
+
+fn report(settings: &[Setting], probes: &[Probe], folder: &Folder, elapsed: f64) -> String {
+    let mut table = table(&["run", "value", "last recorded", "diverged", "loss at the large step size"]);
+    for setting in settings {
+        for (k, probe) in probes.iter().enumerate() {
+            let first = |text: String| if k == 0 { text } else { String::new() };
+            table.add_row([
+                first(setting.label.clone()),
+                probe_words(probe.name()),
+                last_text(setting, *probe),
+                first(diverged_text(setting)),
+                first(phases_text(setting)),
+            ]);
+        }
+    }
+    let place = folder.path().display();
+    format!("{table}\nfiles    {place}/{{run.toml, records.csv, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n")
+}
+
+fn last_text(setting: &Setting, probe: Probe) -> String {
+    match &setting.runs[..] {
+        [run] => short(run.records.last(probe.name())),
+        runs => band_text(&Band::of(&runs.iter().map(|run| run.final_value(probe.name())).collect::<Vec<_>>())),
+    }
+}
+
+fn diverged_text(setting: &Setting) -> String {
+    match &setting.runs[..] {
+        [run] => match run.status {
+            Status::Diverged { step } => format!("at step {}", thousands(step)),
+            _ => "no".into(),
+        },
+        _ => share_text(&setting.diverged()),
+    }
+}
+
+fn phases_text(setting: &Setting) -> String {
+    if let [run] = &setting.runs[..] {
+        let found = run.stabilization;
+        return match found.phase {
+            Phase::Stabilized => {
+                format!("stabilized at {} [{}, {}] from step {}", short(found.level), short(found.p10), short(found.p90), thousands(found.from))
+            }
+            phase => phase.name().into(),
+        };
+    }
+    let stabilized = setting.runs.iter().filter(|run| run.stabilization.phase == Phase::Stabilized);
+    let levels: Vec<f64> = stabilized.map(|run| run.stabilization.level).collect();
+    let share = share_text(&Share::of(levels.len(), setting.runs.len()));
+    if levels.is_empty() { format!("stabilized: {share}") } else { format!("stabilized: {share}, at {}", band_text(&Band::of(&levels))) }
+}

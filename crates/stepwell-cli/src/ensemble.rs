@@ -1,0 +1,95 @@
+//! Many runs at once: one a seed, in parallel over runs only, results in order.
+
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use stepwell::metrics::{Stabilization, stabilization};
+use stepwell::record::Records;
+use stepwell::run::{Status, record};
+use stepwell::spec::{Prepared, SpecError};
+
+use crate::failure::Failure;
+use crate::interrupt;
+
+/// How a run ended and what was recorded.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// `Running` if it was interrupted.
+    pub status: Status,
+    /// Its records.
+    pub records: Records,
+    /// Whether its loss stabilized while the step size was not decayed.
+    pub stabilization: Stabilization,
+}
+
+impl Outcome {
+    /// Whether the run diverged.
+    pub fn diverged(&self) -> bool {
+        matches!(self.status, Status::Diverged { .. })
+    }
+
+    /// The last recorded value of a run that did not diverge; NaN otherwise.
+    pub fn final_value(&self, probe: &str) -> f64 {
+        if self.diverged() { f64::NAN } else { self.records.last(probe) }
+    }
+}
+
+/// Which runs of a prepared spec are wanted.
+pub struct Job<'a> {
+    /// The spec.
+    pub prepared: &'a Prepared,
+    /// The seed.
+    pub seed: u64,
+    /// Whether costly probes are measured at every recording point.
+    pub costly_everywhere: bool,
+}
+
+/// Sets the number of threads; 0 is one a core.
+pub fn use_threads(jobs: usize) -> Result<(), Failure> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .build_global()
+        .map_err(|error| Failure::other(format!("cannot start threads: {error}")))
+}
+
+/// Runs all jobs; the outcomes are in the order of the jobs and do not depend on the number of threads.
+pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, SpecError> {
+    let one = |job: &Job<'_>| {
+        let outcome = run_one(job);
+        bar.inc(1);
+        outcome
+    };
+    jobs.par_iter().with_max_len(1).map(one).collect()
+}
+
+fn run_one(job: &Job<'_>) -> Result<Outcome, SpecError> {
+    let data = job.prepared.data(job.seed)?;
+    let mut runner = job.prepared.start(job.seed, Arc::clone(&data));
+    let instruments = job.prepared.instruments(&data);
+    let plan = job.prepared.record_plan(job.costly_everywhere);
+    let (status, records) = record(&mut *runner, &instruments, &plan, |_, _, _| !interrupt::stopped());
+    let stabilization = stabilization_of(job.prepared, &records, status);
+    Ok(Outcome { seed: job.seed, status, records, stabilization })
+}
+
+fn stabilization_of(prepared: &Prepared, records: &Records, status: Status) -> Stabilization {
+    let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
+    let empty = (Vec::new(), Vec::new());
+    let (steps, losses) = records.get("train_loss").map_or(empty, |s| (s.steps.clone(), s.values.clone()));
+    let diverged_at = if let Status::Diverged { step } = status { Some(step) } else { None };
+    stabilization(&steps, &losses, last_large, diverged_at)
+}
+
+/// The share of sign changes along the dominant direction in the middle of the large-step phase; NaN where the run
+/// has diverged by then.
+pub fn bouncing(prepared: &Prepared, seed: u64) -> Result<f64, SpecError> {
+    let mut runner = prepared.start(seed, prepared.data(seed)?);
+    let middle = prepared.schedule().last_step_before_decay(prepared.spec().steps) / 2;
+    match runner.advance(middle) {
+        Status::Diverged { .. } => Ok(f64::NAN),
+        _ => Ok(runner.bouncing(200)),
+    }
+}

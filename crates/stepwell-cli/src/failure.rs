@@ -1,0 +1,52 @@
+//! What can go wrong, as one message and a documented exit code.
+
+use std::process::ExitCode;
+
+/// The codes that the program ends with, beside 0.
+pub mod code {
+    /// Something failed that is no fault of the input.
+    pub const FAILURE: u8 = 1;
+    /// A wrong command line.
+    pub const USAGE: u8 = 2;
+    /// A bad spec or bad data.
+    pub const INPUT: u8 = 3;
+    /// Stopped by the user; what was recorded is kept.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// A message for the user and the exit code that goes with it.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: code::USAGE, message: message.into() }
+    }
+
+    /// A bad spec or bad data.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { code: code::INPUT, message: message.into() }
+    }
+
+    /// Anything else.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self { code: code::FAILURE, message: message.into() }
+    }
+
+    /// Stopped by the user.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self { code: code::INTERRUPTED, message: message.into() }
+    }
+
+    /// Prints the message and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        if !self.message.is_empty() {
+            eprintln!("{} {}", console::style("error:").for_stderr().red().bold(), self.message);
+        }
+        ExitCode::from(self.code)
+    }
+}

@@ -1,0 +1,164 @@
+//! Figures: panels of lines, bands and regions, drawn as SVG and PNG.
+
+pub mod axis;
+pub mod panel;
+pub mod raster;
+pub mod series;
+
+use panel::Panel;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::failure::Failure;
+use crate::store::Folder;
+
+/// Colors that stay apart for most eyes, also in gray. Source: Okabe and Ito (2002), yellow left out.
+pub const COLORS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+];
+/// Text and frames.
+pub const INK: RGBColor = RGBColor(40, 40, 40);
+/// Grid lines.
+pub const FAINT: RGBColor = RGBColor(225, 225, 225);
+
+/// The family name under which the embedded font is known to the drawing library.
+pub const FONT: &str = "DejaVu Sans";
+const PANEL_WIDTH: u32 = 640;
+const PANEL_HEIGHT: u32 = 440;
+const HEAD: u32 = 64;
+
+/// Several panels and a legend.
+pub struct Figure {
+    /// Stands above all panels.
+    pub title: String,
+    /// Panels side by side.
+    pub columns: usize,
+    /// The panels, row by row.
+    pub panels: Vec<Panel>,
+    /// What the colors mean; takes the place after the last panel.
+    pub legend: Vec<Entry>,
+}
+
+/// A line of the legend.
+pub struct Entry {
+    /// Its sample.
+    pub mark: Mark,
+    /// Its words; further lines are indented.
+    pub text: String,
+}
+
+/// The sample of a legend entry.
+pub enum Mark {
+    /// A line inside its band.
+    LineInBand(RGBColor),
+    /// A thin line.
+    Thin(RGBColor),
+    /// A dashed line.
+    Dashed(RGBColor),
+    /// Dots.
+    Dots(RGBColor),
+    /// A filled box.
+    Area(RGBColor),
+    /// No sample: a remark.
+    None,
+}
+
+/// Registers the embedded font with the drawing library.
+fn register_font() {
+    for style in [FontStyle::Normal, FontStyle::Bold] {
+        // the font is part of the program and known to be good
+        let _ = plotters::style::register_font(FONT, style, raster::FONT_BYTES);
+    }
+}
+
+impl Figure {
+    /// The figure as an SVG document.
+    ///
+    /// # Errors
+    /// If the drawing library fails.
+    pub fn svg(&self) -> Result<String, Failure> {
+        register_font();
+        let cells = self.panels.len() + usize::from(!self.legend.is_empty());
+        let columns = self.columns.clamp(1, cells.max(1));
+        let rows = cells.div_ceil(columns) as u32;
+        let mut svg = String::new();
+        {
+            let size = (columns as u32 * PANEL_WIDTH, HEAD + rows * PANEL_HEIGHT + 10);
+            let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            self.draw(&root, columns, rows as usize)
+                .and_then(|()| root.present().map_err(|error| error.to_string()))
+                .map_err(|error| Failure::other(format!("cannot draw the figure: {error}")))?;
+        }
+        Ok(svg)
+    }
+
+    fn draw(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, columns: usize, rows: usize) -> Result<(), String> {
+        let text = |error: DrawingAreaErrorKind<_>| error.to_string();
+        root.fill(&WHITE).map_err(text)?;
+        let (head, body) = root.split_vertically(HEAD);
+        head.draw(&Text::new(self.title.clone(), (24, 22), (FONT, 26).into_font().color(&INK))).map_err(text)?;
+        let areas = body.split_evenly((rows, columns));
+        for (panel, area) in self.panels.iter().zip(&areas) {
+            panel.draw(area)?;
+        }
+        match areas.get(self.panels.len()) {
+            Some(area) if !self.legend.is_empty() => draw_legend(area, &self.legend),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes `NAME.svg` and `NAME.png`.
+    ///
+    /// # Errors
+    /// If it cannot be drawn or written.
+    pub fn write(&self, folder: &Folder, name: &str) -> Result<(), Failure> {
+        let svg = self.svg()?;
+        folder.write(&format!("{name}.png"), &raster::png(&svg)?)?;
+        folder.write(&format!("{name}.svg"), svg.as_bytes())?;
+        Ok(())
+    }
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
+    let text = |error: DrawingAreaErrorKind<_>| error.to_string();
+    let (mut y, left) = (44, 70);
+    for entry in entries {
+        let line = |dy: i32| vec![(left, y + dy), (left + 44, y + dy)];
+        match &entry.mark {
+            Mark::LineInBand(color) => {
+                area.draw(&Rectangle::new([(left, y - 9), (left + 44, y + 9)], color.mix(0.22).filled())).map_err(text)?;
+                area.draw(&PathElement::new(line(0), color.stroke_width(3))).map_err(text)?;
+            }
+            Mark::Thin(color) => area.draw(&PathElement::new(line(0), color.stroke_width(1))).map_err(text)?,
+            Mark::Dashed(color) => {
+                for k in 0..4 {
+                    let x = left + 12 * k;
+                    area.draw(&PathElement::new(vec![(x, y), (x + 8, y)], color.stroke_width(2))).map_err(text)?;
+                }
+            }
+            Mark::Dots(color) => {
+                for k in 0..4 {
+                    area.draw(&Circle::new((left + 4 + 12 * k, y), 3, color.filled())).map_err(text)?;
+                }
+            }
+            Mark::Area(color) => {
+                area.draw(&Rectangle::new([(left, y - 9), (left + 44, y + 9)], color.mix(0.22).filled())).map_err(text)?;
+            }
+            Mark::None => {}
+        }
+        for (k, words) in entry.text.lines().enumerate() {
+            let style = (FONT, if k == 0 { 19 } else { 17 }).into_font().color(&INK);
+            area.draw(&Text::new(words.to_string(), (left + 58, y - 10), style)).map_err(text)?;
+            y += if k == 0 { 26 } else { 23 };
+        }
+        y += 12;
+    }
+    Ok(())
+}

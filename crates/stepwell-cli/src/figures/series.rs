@@ -1,0 +1,117 @@
+//! Recorded series of many seeds as panels of lines and bands.
+
+use plotters::style::RGBColor;
+use stepwell::record::{Records, Series};
+use stepwell::spec::Prepared;
+use stepwell::statistics::{Band, Share};
+
+use super::axis::Scale;
+use super::panel::{Layer, Panel};
+use super::{Entry, INK, Mark};
+use crate::output::{capitalized, percent, probe_words};
+
+/// The runs of one setting, drawn in one color.
+pub struct Group<'a> {
+    /// What the setting is called.
+    pub label: &'a str,
+    /// Its spec.
+    pub prepared: &'a Prepared,
+    /// A run of its own, drawn as a thin line.
+    pub thin: Option<&'a Records>,
+    /// The runs over seeds that did not diverge.
+    pub survivors: Vec<&'a Records>,
+    /// How many diverged.
+    pub diverged: Share,
+    /// Its color.
+    pub color: RGBColor,
+}
+
+/// A panel a series: bands below, thin lines next, medians on top, decays dashed.
+pub fn panels(names: &[&str], groups: &[Group<'_>]) -> Vec<Panel> {
+    names.iter().map(|name| if *name == "step_size" { schedule_panel(groups) } else { panel(name, groups) }).collect()
+}
+
+fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
+    let scale = if name.ends_with("loss") { Scale::Log } else { Scale::Linear };
+    let (mut areas, mut thin, mut lines) = (decays(groups), Vec::new(), Vec::new());
+    for group in groups {
+        let color = group.color;
+        let (line, area) = band(&group.survivors, name);
+        areas.push(Layer::Band { points: area, color });
+        lines.push(Layer::Line { points: line, color, width: 3 });
+        if let Some(records) = group.thin {
+            thin.push(Layer::Line { points: points(records, name), color, width: 1 });
+        }
+    }
+    areas.append(&mut thin);
+    areas.append(&mut lines);
+    let title = capitalized(&probe_words(name));
+    Panel { title, x_label: "iteration".into(), scale, y_range: None, layers: areas }
+}
+
+fn schedule_panel(groups: &[Group<'_>]) -> Panel {
+    let mut layers = decays(groups);
+    layers.extend(groups.iter().map(|group| Layer::Line {
+        points: schedule_line(group.prepared),
+        color: group.color,
+        width: 3,
+    }));
+    Panel { title: "Step size".into(), x_label: "iteration".into(), scale: Scale::Linear, y_range: None, layers }
+}
+
+fn decays(groups: &[Group<'_>]) -> Vec<Layer> {
+    let of = |group: &Group<'_>| {
+        let color = group.color;
+        group.prepared.schedule().decay_steps().into_iter().map(move |t| Layer::Vertical { x: t as f64, color })
+    };
+    groups.iter().flat_map(of).collect()
+}
+
+/// The step size at each recording point, and just before and after it changes.
+fn schedule_line(prepared: &Prepared) -> Vec<(f64, f64)> {
+    let (schedule, steps) = (prepared.schedule(), prepared.spec().steps);
+    let mut at = prepared.record_plan(false).grid;
+    at.extend(schedule.decay_steps().into_iter().flat_map(|t| [t.saturating_sub(1), t]));
+    at.push(steps - 1);
+    at.sort_unstable();
+    at.into_iter().filter(|t| *t < steps).map(|t| (t as f64, schedule.at(t))).collect()
+}
+
+/// A line a setting, with its share of diverged runs, and how to read the panels.
+pub fn legend(groups: &[Group<'_>]) -> Vec<Entry> {
+    let one = |group: &Group<'_>| {
+        let Share { hits, total, low, high } = group.diverged;
+        let interval = format!("[{}, {}]", percent(low), percent(high));
+        let text = format!("{}\n{hits} of {total} runs diverged {interval}", group.label);
+        Entry { mark: Mark::LineInBand(group.color), text }
+    };
+    let mut entries: Vec<Entry> = groups.iter().map(one).collect();
+    let text = "thick: median of the seeds that did not diverge\nband: their 10% to 90%".into();
+    entries.push(Entry { mark: Mark::None, text });
+    if groups.iter().any(|group| !group.prepared.schedule().decay_steps().is_empty()) {
+        entries.push(Entry { mark: Mark::Dashed(INK), text: "the step size is divided".into() });
+    }
+    entries
+}
+
+/// A recorded series as points.
+pub fn points(records: &Records, name: &str) -> Vec<(f64, f64)> {
+    let pairs = |series: &Series| series.steps.iter().map(|t| *t as f64).zip(series.values.iter().copied()).collect();
+    records.get(name).map_or(Vec::new(), pairs)
+}
+
+/// A line, and the area about it: x, lower, upper.
+pub type LineInBand = (Vec<(f64, f64)>, Vec<(f64, f64, f64)>);
+
+/// Median line and 10 to 90% band of a series over runs that recorded the same steps; runs that measured it only once
+/// (at their end) are left out.
+pub fn band(runs: &[&Records], name: &str) -> LineInBand {
+    let series = runs.iter().filter_map(|records| records.get(name)).filter(|s| s.steps.len() > 1);
+    let series: Vec<&Series> = series.collect();
+    let Some(first) = series.first() else { return LineInBand::default() };
+    let at = |k: usize| Band::of(&series.iter().filter_map(|s| s.values.get(k).copied()).collect::<Vec<_>>());
+    let bands: Vec<(f64, Band)> = first.steps.iter().enumerate().map(|(k, t)| (*t as f64, at(k))).collect();
+    let line = bands.iter().map(|(t, band)| (*t, band.median)).collect();
+    let area = bands.iter().map(|(t, band)| (*t, band.p10, band.p90)).collect();
+    (line, area)
+}

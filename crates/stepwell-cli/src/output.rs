@@ -1,0 +1,146 @@
+//! What goes to stdout: text and JSON, written at once, a closed pipe being no error.
+
+use std::io::{ErrorKind, Write};
+
+use serde_json::Value;
+use stepwell::statistics::{Band, Share};
+
+use crate::failure::Failure;
+
+/// Writes to stdout. Whoever closed the pipe (`head`, say) has read enough.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::other(format!("stdout: {error}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints JSON with a line feed.
+pub fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&format!("{value:#}\n"))
+}
+
+/// A number in JSON. JSON knows neither NaN nor infinity: a missing value (NaN) is `null`, infinities are the strings
+/// `"inf"` and `"-inf"`.
+pub fn number(value: f64) -> Value {
+    if value.is_nan() {
+        Value::Null
+    } else if value.is_infinite() {
+        Value::from(if value > 0.0 { "inf" } else { "-inf" })
+    } else if value.fract() == 0.0 && value.abs() < 1e15 {
+        Value::from(value as i64)
+    } else {
+        Value::from(value)
+    }
+}
+
+/// A number for people: three significant digits, scientific where it is small or large.
+pub fn short(value: f64) -> String {
+    significant(value, 3)
+}
+
+/// `digits` significant digits, scientific below 1e-3 and from 1e5 on.
+pub fn significant(value: f64, digits: usize) -> String {
+    if value.is_nan() {
+        return "–".into();
+    }
+    if value == 0.0 || !value.is_finite() || (value.fract() == 0.0 && value.abs() < 1e5) {
+        return format!("{value}");
+    }
+    let exponent = libm::log10(value.abs()).floor() as i32;
+    if (-3..5).contains(&exponent) {
+        format!("{value:.*}", (digits as i32 - 1 - exponent).max(0) as usize)
+    } else {
+        format!("{value:.*e}", digits - 1)
+    }
+}
+
+/// Width of the terminal on stdout; wide where stdout is a file or a pipe, so that no line is broken there.
+pub fn width() -> u16 {
+    console::Term::stdout().size_checked().map_or(180, |(_, columns)| columns.max(40))
+}
+
+/// An empty table in the house style.
+pub fn table(header: &[&str]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table
+        .load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_width(width())
+        .set_header(header.iter().copied());
+    table
+}
+
+/// `median [10%, 90%]`; a dash if there is no value.
+pub fn band_text(band: &Band) -> String {
+    if band.count == 0 {
+        return "–".into();
+    }
+    format!("{} [{}, {}]", short(band.median), short(band.p10), short(band.p90))
+}
+
+/// `hits of total [95% interval]`.
+pub fn share_text(share: &Share) -> String {
+    format!("{} of {} [{}, {}]", share.hits, share.total, percent(share.low), percent(share.high))
+}
+
+/// A share in percent.
+pub fn percent(value: f64) -> String {
+    if value.is_nan() { "–".into() } else { format!("{:.0}%", 100.0 * value) }
+}
+
+/// `100,001`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
+
+/// A probe's name in words.
+pub fn probe_words(name: &str) -> String {
+    match name {
+        "nonzero" => "non-zero coordinates".into(),
+        "rank" => "rank of the Jacobian".into(),
+        "parameter_norm" => "norm of parameters".into(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// The first letter as a capital.
+pub fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(short(6.2649e-5), "6.26e-5");
+        assert_eq!(short(0.0659), "0.0659");
+        assert_eq!(short(89.0), "89");
+        assert_eq!(short(89.512), "89.5");
+        assert_eq!(short(f64::NAN), "–");
+        assert_eq!(short(f64::INFINITY), "inf");
+        assert_eq!(significant(3.528621943603826e-3, 14), "0.0035286219436038");
+    }
+
+    #[test]
+    fn words_and_thousands() {
+        assert_eq!(thousands(100_001), "100,001");
+        assert_eq!(thousands(7), "7");
+        assert_eq!(capitalized(&probe_words("train_loss")), "Train loss");
+    }
+
+    #[test]
+    fn numbers_in_json_keep_what_json_lacks() {
+        assert_eq!(number(f64::NAN), Value::Null);
+        assert_eq!(number(f64::NEG_INFINITY), Value::from("-inf"));
+        assert_eq!(number(200.0).to_string(), "200");
+        assert_eq!(number(1.4216162873995314e-06).to_string(), "1.4216162873995314e-6");
+    }
+}
