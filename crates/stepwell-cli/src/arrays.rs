@@ -30,7 +30,9 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Array>, String> {
     let size = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
     let reader = BufReader::new(file);
     match path.extension().and_then(|e| e.to_str()) {
-        Some("npy") => Ok(BTreeMap::from([(stem(path), read_npy(reader, size).map_err(|why| format!("{name}: {why}"))?)])),
+        Some("npy") => {
+            Ok(BTreeMap::from([(stem(path), read_npy(reader, size).map_err(|why| format!("{name}: {why}"))?)]))
+        }
         Some("npz") => read_npz(reader).map_err(|why| format!("{name}: {why}")),
         Some("safetensors") => read_safetensors(reader).map_err(|why| format!("{name}: {why}")),
         _ => Err(format!("{name}: expected a file that ends in .npy, .npz or .safetensors, or a folder of .npy files")),

@@ -69,7 +69,10 @@ fn make_readable(_: &File) -> std::io::Result<()> {
 
 /// The first folder on the way to `path` that is not there yet.
 fn first_missing(path: &Path) -> Option<PathBuf> {
-    path.ancestors().filter(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).last().map(Path::to_path_buf)
+    path.ancestors()
+        .filter(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .last()
+        .map(Path::to_path_buf)
 }
 
 /// Removes the empty folders that were made from `made` down to `path`.

@@ -36,3 +36,4 @@ pub mod schedule;
 pub mod simd;
 pub mod spec;
 pub mod statistics;
+pub mod theory;

@@ -47,7 +47,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     folder.write("records.csv", csv(&settings).as_bytes())?;
     if interrupt::stopped() {
         let place = folder.path().display();
-        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place} (--resume completes it)")));
+        return Err(Failure::interrupted(format!(
+            "interrupted; what was recorded lies in {place} (--resume completes it)"
+        )));
     }
     let probes: Vec<Probe> = file.spec.record.probes.iter().chain(&file.spec.record.costly).copied().collect();
     figure(&file, &settings, &probes).write(&folder, "figure")?;
@@ -73,7 +75,9 @@ fn prepare(file: &SpecFile) -> Result<Vec<(String, Prepared)>, Failure> {
         let label = file.spec.title.clone().unwrap_or_else(|| "run".into());
         return Ok(vec![(label, file.prepare(&file.spec)?)]);
     }
-    let one = |variant| -> Result<_, Failure> { Ok((variant_label(variant), file.prepare(&file.spec.with_variant(variant))?)) };
+    let one = |variant| -> Result<_, Failure> {
+        Ok((variant_label(variant), file.prepare(&file.spec.with_variant(variant))?))
+    };
     file.spec.variants.iter().map(one).collect()
 }
 
@@ -97,18 +101,19 @@ fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
 fn run_settings(file: &SpecFile, prepared: Vec<(String, Prepared)>, args: &RunArgs) -> Result<Vec<Setting>, Failure> {
     let costly_seeds = file.spec.record.costly_seeds;
     let seeds = |prepared| {
-        (0..args.seeds).map(move |k| Job { prepared, seed: args.seed.wrapping_add(k), costly_everywhere: k < costly_seeds })
+        (0..args.seeds).map(move |k| Job {
+            prepared,
+            seed: args.seed.wrapping_add(k),
+            costly_everywhere: k < costly_seeds,
+        })
     };
     let jobs: Vec<Job<'_>> = prepared.iter().flat_map(|(_, prepared)| seeds(prepared)).collect();
     let bar = progress::bar(jobs.len() as u64, "runs");
     let mut outcomes = run_all(&jobs, &bar).map_err(|error| file.explain(&error))?.into_iter();
     bar.finish_and_clear();
     drop(jobs);
-    let with_runs = |(label, prepared)| Setting {
-        label,
-        prepared,
-        runs: outcomes.by_ref().take(args.seeds as usize).collect(),
-    };
+    let with_runs =
+        |(label, prepared)| Setting { label, prepared, runs: outcomes.by_ref().take(args.seeds as usize).collect() };
     Ok(prepared.into_iter().map(with_runs).collect())
 }
 
@@ -208,7 +213,9 @@ fn report(settings: &[Setting], probes: &[Probe], folder: &Folder, elapsed: f64)
         }
     }
     let place = folder.path().display();
-    format!("{table}\nfiles    {place}/{{run.toml, records.csv, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n")
+    format!(
+        "{table}\nfiles    {place}/{{run.toml, records.csv, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n"
+    )
 }
 
 fn last_text(setting: &Setting, probe: Probe) -> String {
@@ -233,7 +240,13 @@ fn phases_text(setting: &Setting) -> String {
         let found = run.stabilization;
         return match found.phase {
             Phase::Stabilized => {
-                format!("stabilized at {} [{}, {}] from step {}", short(found.level), short(found.p10), short(found.p90), thousands(found.from))
+                format!(
+                    "stabilized at {} [{}, {}] from step {}",
+                    short(found.level),
+                    short(found.p10),
+                    short(found.p90),
+                    thousands(found.from)
+                )
             }
             phase => phase.name().into(),
         };
@@ -241,5 +254,9 @@ fn phases_text(setting: &Setting) -> String {
     let stabilized = setting.runs.iter().filter(|run| run.stabilization.phase == Phase::Stabilized);
     let levels: Vec<f64> = stabilized.map(|run| run.stabilization.level).collect();
     let share = share_text(&Share::of(levels.len(), setting.runs.len()));
-    if levels.is_empty() { format!("stabilized: {share}") } else { format!("stabilized: {share}, at {}", band_text(&Band::of(&levels))) }
+    if levels.is_empty() {
+        format!("stabilized: {share}")
+    } else {
+        format!("stabilized: {share}, at {}", band_text(&Band::of(&levels)))
+    }
 }

@@ -157,7 +157,10 @@ mod tests {
 
     #[test]
     fn labels_for_people() {
-        assert_eq!(["0", "0.25", "−3", "100,000", "2×10⁷"], [0.0, 0.25, -3.0, 1e5, 2e7].map(linear_label).each_ref().map(|s| s.as_str()));
+        assert_eq!(
+            ["0", "0.25", "−3", "100,000", "2×10⁷"],
+            [0.0, 0.25, -3.0, 1e5, 2e7].map(linear_label).each_ref().map(|s| s.as_str())
+        );
         assert_eq!(log_label(-12.0), "10⁻¹²");
     }
 }

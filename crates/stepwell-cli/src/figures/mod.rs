@@ -133,7 +133,8 @@ fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
         let line = |dy: i32| vec![(left, y + dy), (left + 44, y + dy)];
         match &entry.mark {
             Mark::LineInBand(color) => {
-                area.draw(&Rectangle::new([(left, y - 9), (left + 44, y + 9)], color.mix(0.22).filled())).map_err(text)?;
+                area.draw(&Rectangle::new([(left, y - 9), (left + 44, y + 9)], color.mix(0.22).filled()))
+                    .map_err(text)?;
                 area.draw(&PathElement::new(line(0), color.stroke_width(3))).map_err(text)?;
             }
             Mark::Thin(color) => area.draw(&PathElement::new(line(0), color.stroke_width(1))).map_err(text)?,
@@ -149,7 +150,8 @@ fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
                 }
             }
             Mark::Area(color) => {
-                area.draw(&Rectangle::new([(left, y - 9), (left + 44, y + 9)], color.mix(0.22).filled())).map_err(text)?;
+                area.draw(&Rectangle::new([(left, y - 9), (left + 44, y + 9)], color.mix(0.22).filled()))
+                    .map_err(text)?;
             }
             Mark::None => {}
         }

@@ -60,8 +60,7 @@ impl Panel {
         let points = self.layers.iter().flat_map(Layer::extent).map(|(x, y)| (x, self.scale.position(y)));
         let inside: Vec<(f64, f64)> = points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
         let range = |values: &mut dyn Iterator<Item = f64>| {
-            let (low, high) =
-                values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+            let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
             match (low <= high, low == high) {
                 (false, _) => (0.0, 1.0),
                 (true, true) => (low - 0.5 * low.abs().max(0.1), high + 0.5 * high.abs().max(0.1)),
@@ -204,7 +203,8 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_extremes() {
-        let points: Vec<(f64, f64)> = (0..100_000).map(|k| (f64::from(k), if k == 54_321 { 9.0 } else { 0.0 })).collect();
+        let points: Vec<(f64, f64)> =
+            (0..100_000).map(|k| (f64::from(k), if k == 54_321 { 9.0 } else { 0.0 })).collect();
         let found = thinned(&points);
         assert!(found.len() <= MOST_POINTS && found.contains(&(54_321.0, 9.0)));
     }

@@ -2,6 +2,7 @@
 
 use super::lanes;
 use crate::rng::{Purpose, Stream};
+use crate::simd::{Kernel, dispatch};
 
 /// The largest eigenvalue that was found, and how good it is.
 #[derive(Clone, Debug)]
@@ -36,13 +37,7 @@ pub fn largest_eigenvalue(
         let k = basis.len();
         apply(&basis[k - 1], &mut w);
         alpha.push(lanes::dot(&basis[k - 1], &w));
-        // twice is enough (Parlett)
-        for _ in 0..2 {
-            for q in &basis {
-                let projection = lanes::dot(q, &w);
-                lanes::add_scaled(&mut w, -projection, q);
-            }
-        }
+        dispatch(Orthogonalize { basis: &basis, w: &mut w });
         let rest = lanes::norm2(&w).sqrt();
         let magnitude = alpha.iter().chain(&beta).fold(0.0_f64, |m, a| m.max(a.abs()));
         let exhausted = k == dim || rest <= 1e-14 * magnitude || !rest.is_finite();
@@ -61,6 +56,26 @@ pub fn largest_eigenvalue(
         let mut next = w.clone();
         scale(&mut next, 1.0 / rest);
         basis.push(next);
+    }
+}
+
+/// Takes from `w` its projections on an orthonormal basis; twice is enough (Parlett).
+struct Orthogonalize<'a> {
+    basis: &'a [Vec<f64>],
+    w: &'a mut [f64],
+}
+
+impl Kernel for Orthogonalize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for _ in 0..2 {
+            for q in self.basis {
+                let projection = lanes::dot(q, self.w);
+                lanes::add_scaled(self.w, -projection, q);
+            }
+        }
     }
 }
 

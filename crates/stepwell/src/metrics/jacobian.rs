@@ -84,22 +84,6 @@ impl JacobianRank {
     fn rank_by_inertia<M: Model>(&self, model: &M, theta: &[f64]) -> Option<usize> {
         let gram = self.gram.as_ref()?;
         let scales = model.jacobian_scales(theta)?;
-        dispatch(RankByInertia { gram, scales: &scales, tol: self.tol })
-    }
-}
-
-struct RankByInertia<'a> {
-    gram: &'a Matrix,
-    scales: &'a [f64],
-    tol: f64,
-}
-
-impl Kernel for RankByInertia<'_> {
-    type Output = Option<usize>;
-
-    #[inline(always)]
-    fn run(self) -> Option<usize> {
-        let (gram, scales) = (self.gram, self.scales);
         let most = scales.iter().fold(0.0_f64, |m, s| m.max(*s));
         if !(most > 0.0 && most.is_finite()) {
             return None;
@@ -107,48 +91,83 @@ impl Kernel for RankByInertia<'_> {
         let relative: Vec<f64> = scales.iter().map(|s| s / most).collect();
         let mut scaled = vec![0.0; relative.len()];
         let top = largest_eigenvalue(relative.len(), MARGIN * 1e-2, 200, |v, out| {
-            for j in 0..v.len() {
-                scaled[j] = relative[j] * v[j];
-            }
-            for j in 0..v.len() {
-                out[j] = relative[j] * lanes::dot(gram.row(j), &scaled);
-            }
+            dispatch(ScaledGram { gram, scales: &relative, v, scaled: &mut scaled, out });
         });
         if top.residual.is_nan() || top.residual > MARGIN * top.value {
             return None;
         }
         let tau2 = self.tol * self.tol * top.value;
         let trace: f64 = (0..gram.rows()).map(|j| gram.row(j)[j]).sum();
-        let count = |tau2: f64| count_above(gram, &relative, tau2, trace);
+        let count = |tau2: f64| dispatch(CountAbove { gram, s: &relative, tau2, trace });
         let (low, high) = (count(tau2 * (1.0 - 4.0 * MARGIN)), count(tau2 * (1.0 + 4.0 * MARGIN)));
         (low == high).then_some(low)
     }
 }
 
-/// Positive pivots of `gram - tau2 diag(s)^-2`. The most negative diagonals are eliminated first, which leaves
-/// positive definite rests; those below `-1e20 trace` change nothing that follows and are left out.
-#[inline(always)]
-fn count_above(gram: &Matrix, s: &[f64], tau2: f64, trace: f64) -> usize {
-    let shift = |j: usize| tau2 / s[j] / s[j];
-    let mut order: Vec<usize> = (0..s.len()).filter(|&j| shift(j) < 1e20 * trace).collect();
-    order.sort_by(|&a, &b| s[a].total_cmp(&s[b]));
-    let m = order.len();
-    let mut a = Matrix::from_fn(m, m, |i, j| {
-        let (row, column) = (order[i], order[j]);
-        gram.row(row)[column] - if i == j { shift(row) } else { 0.0 }
-    });
-    let mut positive = 0;
-    for k in 0..m {
-        let pivot = a.row(k)[k];
-        positive += usize::from(pivot > 0.0);
-        let pivot = if pivot == 0.0 { -f64::EPSILON * trace } else { pivot };
-        for i in k + 1..m {
-            let (upper, row) = a.two_rows_mut(k, i);
-            let factor = row[k] / pivot;
-            lanes::add_scaled(&mut row[k + 1..], -factor, &upper[k + 1..]);
+/// `out = D G D v` with the Gram matrix G and `D = diag(scales)`.
+struct ScaledGram<'a> {
+    gram: &'a Matrix,
+    scales: &'a [f64],
+    v: &'a [f64],
+    scaled: &'a mut [f64],
+    out: &'a mut [f64],
+}
+
+impl Kernel for ScaledGram<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for ((scaled, s), v) in self.scaled.iter_mut().zip(self.scales).zip(self.v) {
+            *scaled = s * v;
+        }
+        for (j, (out, s)) in self.out.iter_mut().zip(self.scales).enumerate() {
+            *out = s * lanes::dot(self.gram.row(j), self.scaled);
         }
     }
-    positive
+}
+
+/// Positive pivots of `gram - tau2 diag(s)^-2`. The most negative diagonals are eliminated first, which leaves
+/// positive definite rests; those below `-1e20 trace` change nothing that follows and are left out.
+struct CountAbove<'a> {
+    gram: &'a Matrix,
+    s: &'a [f64],
+    tau2: f64,
+    trace: f64,
+}
+
+impl Kernel for CountAbove<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { gram, s, tau2, trace } = self;
+        let shift = |j: usize| tau2 / s[j] / s[j];
+        let mut order: Vec<usize> = (0..s.len()).filter(|&j| shift(j) < 1e20 * trace).collect();
+        order.sort_by(|&a, &b| s[a].total_cmp(&s[b]));
+        let m = order.len();
+        // the upper triangle is enough
+        let mut a = Matrix::zeros(m, m);
+        for (i, &row) in order.iter().enumerate() {
+            let gram = gram.row(row);
+            for (out, &column) in a.row_mut(i)[i..].iter_mut().zip(&order[i..]) {
+                *out = gram[column];
+            }
+            a.row_mut(i)[i] -= shift(row);
+        }
+        let mut positive = 0;
+        for k in 0..m {
+            let pivot = a.row(k)[k];
+            positive += usize::from(pivot > 0.0);
+            let pivot = if pivot == 0.0 { -f64::EPSILON * trace } else { pivot };
+            for i in k + 1..m {
+                let (upper, row) = a.two_rows_mut(k, i);
+                let factor = upper[i] / pivot;
+                lanes::add_scaled(&mut row[i..], -factor, &upper[i..]);
+            }
+        }
+        positive
+    }
 }
 
 #[cfg(test)]

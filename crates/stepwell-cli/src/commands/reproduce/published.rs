@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use stepwell::metrics::Phase;
+use stepwell::probe::Probe;
 use stepwell::record::Records;
 use stepwell::run::Status;
-use stepwell::probe::Probe;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 
@@ -61,7 +61,10 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     folder.write("spec.toml", text.as_bytes())?;
     folder.write("records.csv", csv(&settings, &measured).as_bytes())?;
     if interrupt::stopped() {
-        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {}", folder.path().display())));
+        return Err(Failure::interrupted(format!(
+            "interrupted; what was recorded lies in {}",
+            folder.path().display()
+        )));
     }
     let probes = listed(&file);
     figure(&file, &settings, &measured, args).write(&folder, name)?;
@@ -119,7 +122,9 @@ fn measure(file: &SpecFile, settings: &[Setting], count: u64) -> Result<Vec<Meas
             let some = 1..=count.min(costly_seeds);
             Ok(Measured {
                 sensitivity: Sensitivity::measure(file, &setting.as_published, &as_published)?,
-                bouncing: some.map(|seed| bouncing(&setting.over_seeds, seed).map_err(explain)).collect::<Result<_, _>>()?,
+                bouncing: some
+                    .map(|seed| bouncing(&setting.over_seeds, seed).map_err(explain))
+                    .collect::<Result<_, _>>()?,
                 as_published,
                 seeds,
             })
@@ -166,10 +171,8 @@ fn summary(name: &str, elapsed: f64, probes: &[Probe], settings: &[Setting], mea
         .zip(measured)
         .map(|(setting, measured)| {
             let share = measured.diverged();
-            let finals: Map<String, Value> = probes
-                .iter()
-                .map(|probe| (probe.name().to_string(), final_json(setting, measured, *probe)))
-                .collect();
+            let finals: Map<String, Value> =
+                probes.iter().map(|probe| (probe.name().to_string(), final_json(setting, measured, *probe))).collect();
             let level = Band::of(&measured.levels());
             json!({
                 "label": setting.label,
@@ -224,11 +227,15 @@ fn report(
     folder: &Folder,
 ) -> String {
     let title = file.spec.title.clone().unwrap_or_default();
-    let what = if args.fresh.is_some() { "fresh data sets, one a seed" } else { "index seeds on the published data set" };
+    let what =
+        if args.fresh.is_some() { "fresh data sets, one a seed" } else { "index seeds on the published data set" };
     let last = file.spec.steps;
     let mut out = format!("{title}\n{} steps; {count} {what}; values at the last recording point.\n", thousands(last));
     out += &format!("{}\n\n", values_table(probes, settings, measured));
-    out += &format!("Loss stabilization while the step size is not decayed\n{}\n\n", stabilization_table(settings, measured));
+    out += &format!(
+        "Loss stabilization while the step size is not decayed\n{}\n\n",
+        stabilization_table(settings, measured)
+    );
     out += &format!("{}\n", digits_text(settings, measured));
     let place = folder.path().display();
     let name = args.figure.name();
@@ -239,8 +246,7 @@ fn report(
 }
 
 fn values_table(probes: &[Probe], settings: &[Setting], measured: &[Measured]) -> comfy_table::Table {
-    let header =
-        ["run", "value", "published", "published indices", "median [10%, 90%]", "diverged [95%]", "verdict"];
+    let header = ["run", "value", "published", "published indices", "median [10%, 90%]", "diverged [95%]", "verdict"];
     let mut table = table(&header);
     for (setting, measured) in settings.iter().zip(measured) {
         for (k, probe) in probes.iter().enumerate() {
@@ -265,8 +271,14 @@ fn values_table(probes: &[Probe], settings: &[Setting], measured: &[Measured]) -
 }
 
 fn stabilization_table(settings: &[Setting], measured: &[Measured]) -> comfy_table::Table {
-    let mut table =
-        table(&["run", "stabilized [95%]", "else", "from step", "level δ, median [10%, 90%]", "sign changes along the top eigenvector"]);
+    let mut table = table(&[
+        "run",
+        "stabilized [95%]",
+        "else",
+        "from step",
+        "level δ, median [10%, 90%]",
+        "sign changes along the top eigenvector",
+    ]);
     for (setting, measured) in settings.iter().zip(measured) {
         let levels = measured.levels();
         let from = |run: &&Outcome| run.stabilization.phase == Phase::Stabilized;

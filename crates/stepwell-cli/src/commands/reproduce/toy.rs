@@ -1,1 +1,5 @@
-use std::process::ExitCode; use crate::{cli::ReproduceArgs, failure::Failure}; pub fn run(_: &ReproduceArgs) -> Result<ExitCode, Failure> { Err(Failure::other("x")) }
+use crate::{cli::ReproduceArgs, failure::Failure};
+use std::process::ExitCode;
+pub fn run(_: &ReproduceArgs) -> Result<ExitCode, Failure> {
+    Err(Failure::other("x"))
+}
