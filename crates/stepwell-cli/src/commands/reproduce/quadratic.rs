@@ -1,5 +1,284 @@
-use crate::{cli::ReproduceArgs, failure::Failure};
+//! `reproduce quadratic`: gradient descent below, at and above the threshold, against its closed form.
+
 use std::process::ExitCode;
-pub fn run(_: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::other("x"))
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use stepwell::run::Status;
+use stepwell::spec::Prepared;
+use stepwell::statistics::{Band, Share};
+use stepwell::theory::quadratic::Quadratic;
+
+use super::{embedded_spec, folder};
+use crate::cli::ReproduceArgs;
+use crate::ensemble::{Job, Outcome, run_all};
+use crate::failure::Failure;
+use crate::figures::axis::Scale;
+use crate::figures::panel::{Layer, Panel};
+use crate::figures::series::{band, points};
+use crate::figures::{COLORS, Entry, Figure, INK, Mark};
+use crate::output::{band_text, number, print, print_json, share_text, short, significant, table};
+use crate::spec_file::SpecFile;
+use crate::store::append_csv;
+use crate::{interrupt, progress};
+
+const DEFAULT_SEEDS: u64 = 100;
+/// The panels show the first steps; the table the last ones.
+const SHOWN_STEPS: u64 = 60;
+/// What round-off leaves of the agreement after some thousand steps.
+const SAME: f64 = 1e-9;
+
+/// One regime over seeds, each seed its own data set and start.
+struct Regime {
+    label: String,
+    prepared: Prepared,
+    runs: Vec<Compared>,
+}
+
+/// A run beside its closed form.
+struct Compared {
+    outcome: Outcome,
+    quadratic: Quadratic,
+    step_size: f64,
+    /// `|F_t / closed form - 1|` at each recorded step.
+    errors: Vec<(f64, f64)>,
+}
+
+/// Runs the figure.
+pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let text = embedded_spec("quadratic").unwrap_or_default();
+    let file = SpecFile::embedded("quadratic.toml", text, &[])?;
+    let folder = folder(args)?;
+    let regimes = measure(&file, args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS))?;
+    folder.write("spec.toml", text.as_bytes())?;
+    folder.write("records.csv", csv(&regimes).as_bytes())?;
+    if interrupt::stopped() {
+        return Err(Failure::interrupted(format!(
+            "interrupted; what was recorded lies in {}",
+            folder.path().display()
+        )));
+    }
+    figure(&file, &regimes).write(&folder, "quadratic")?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let summary = summary(&regimes, elapsed);
+    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    if args.json {
+        print_json(&summary)?;
+    } else {
+        let place = folder.path().display();
+        print(&format!(
+            "{}\n{} steps; {} data sets, each with its own threshold 2/λ (λ: largest eigenvalue of the Hessian 2 XᵀX)\n\
+             {}\nfigure   {place}/quadratic.svg, {place}/quadratic.png\nrecords  {place}/records.csv\n\
+             json     {place}/summary.json\ntime     {elapsed:.1} s\n",
+            file.spec.title.clone().unwrap_or_default(),
+            file.spec.steps,
+            regimes[0].runs.len(),
+            report(&regimes)
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(file: &SpecFile, count: u64) -> Result<Vec<Regime>, Failure> {
+    let explain = |error| file.explain(&error);
+    let mut regimes = Vec::new();
+    let bar = progress::bar(count * file.spec.variants.len() as u64, "runs");
+    for variant in &file.spec.variants {
+        let prepared = file.prepare(&file.spec.with_variant(variant))?;
+        let jobs: Vec<Job<'_>> =
+            (1..=count).map(|seed| Job { prepared: &prepared, seed, costly_everywhere: false }).collect();
+        let outcomes = run_all(&jobs, &bar).map_err(explain)?;
+        drop(jobs);
+        let runs = outcomes.into_iter().map(|outcome| compare(file, &prepared, outcome)).collect::<Result<_, _>>()?;
+        regimes.push(Regime { label: variant.label.clone(), prepared, runs });
+    }
+    bar.finish_and_clear();
+    Ok(regimes)
+}
+
+fn compare(file: &SpecFile, prepared: &Prepared, outcome: Outcome) -> Result<Compared, Failure> {
+    let data = prepared.data(outcome.seed).map_err(|error| file.explain(&error))?;
+    let runner = prepared.start(outcome.seed, Arc::clone(&data));
+    let quadratic = Quadratic::new(&data.train, runner.theta());
+    let step_size = runner.step_size();
+    let error = |(t, loss): (f64, f64)| {
+        let expected = quadratic.loss(step_size, t as u64);
+        (t, if loss == expected { 0.0 } else { (loss / expected - 1.0).abs() })
+    };
+    let errors = points(&outcome.records, "train_loss").into_iter().map(error).collect();
+    Ok(Compared { outcome, quadratic, step_size, errors })
+}
+
+impl Regime {
+    fn band(&self, value: impl Fn(&Compared) -> f64) -> Band {
+        Band::of(&self.runs.iter().map(value).collect::<Vec<_>>())
+    }
+
+    fn diverged(&self) -> Share {
+        Share::of(self.runs.iter().filter(|run| run.outcome.diverged()).count(), self.runs.len())
+    }
+
+    fn worst_error(&self) -> f64 {
+        self.runs.iter().flat_map(|run| &run.errors).map(|e| e.1).fold(0.0, f64::max)
+    }
+}
+
+impl Compared {
+    /// What the closed form says of the end: the last loss, or the first step whose loss is beyond double precision.
+    fn expected_end(&self) -> f64 {
+        match self.outcome.status {
+            Status::Diverged { .. } => {
+                (0..).find(|t| self.quadratic.loss(self.step_size, *t).is_infinite()).unwrap_or(0) as f64
+            }
+            _ => self.quadratic.loss(self.step_size, self.last_step()),
+        }
+    }
+
+    fn end(&self) -> f64 {
+        match self.outcome.status {
+            Status::Diverged { step } => step as f64,
+            _ => self.outcome.records.last("train_loss"),
+        }
+    }
+
+    fn last_step(&self) -> u64 {
+        self.outcome.records.get("train_loss").and_then(|s| s.steps.last().copied()).unwrap_or(0)
+    }
+}
+
+fn report(regimes: &[Regime]) -> comfy_table::Table {
+    let mut table = table(&[
+        "regime",
+        "diverged [95%]",
+        "last loss (or step of overflow), median [10%, 90%]",
+        "closed form",
+        "largest |F_t / closed form − 1|",
+        "verdict",
+    ]);
+    for regime in regimes {
+        let error = regime.worst_error();
+        table.add_row([
+            regime.label.clone(),
+            share_text(&regime.diverged()),
+            band_text(&regime.band(Compared::end)),
+            band_text(&regime.band(Compared::expected_end)),
+            significant(error, 2),
+            if error < SAME { "as the closed form".into() } else { format!("differs by more than {}", short(SAME)) },
+        ]);
+    }
+    table
+}
+
+fn summary(regimes: &[Regime], elapsed: f64) -> Value {
+    let band = |band: Band| json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) });
+    let one = |regime: &Regime| {
+        let share = regime.diverged();
+        let finished =
+            |value: fn(&Compared) -> f64| regime.band(|run| if run.outcome.diverged() { f64::NAN } else { value(run) });
+        let mut loss = band(finished(Compared::end));
+        loss["closed_form_median"] = number(finished(Compared::expected_end).median);
+        json!({
+            "label": regime.label,
+            "step_size": regime.prepared.spec().schedule.step_size,
+            "step_size_unit": "2/lambda_max",
+            "seeds": share.total,
+            "diverged": share.hits,
+            "diverged_interval": [share.low, share.high],
+            "final": { "train_loss": loss },
+            "diverged_at": band(regime.band(|run| if run.outcome.diverged() { run.end() } else { f64::NAN })),
+            "largest_relative_error": number(regime.worst_error()),
+        })
+    };
+    let runs: Vec<Value> = regimes.iter().map(one).collect();
+    json!({ "figure": "quadratic", "version": env!("CARGO_PKG_VERSION"), "elapsed_s": elapsed, "runs": runs })
+}
+
+fn csv(regimes: &[Regime]) -> String {
+    let mut out = String::from("run,seed,step,series,value\n");
+    for regime in regimes {
+        for run in &regime.runs {
+            append_csv(&mut out, &format!("\"{}\",{},", regime.label, run.outcome.seed), &run.outcome.records);
+        }
+    }
+    out
+}
+
+fn figure(file: &SpecFile, regimes: &[Regime]) -> Figure {
+    let mut panels: Vec<Panel> = regimes.iter().zip(COLORS).map(|(regime, color)| loss_panel(regime, color)).collect();
+    panels.push(error_panel(regimes));
+    panels.extend(regimes.iter().zip(COLORS).map(|(regime, color)| bouncing_panel(regime, color)));
+    let mut legend: Vec<Entry> = regimes
+        .iter()
+        .zip(COLORS)
+        .map(|(regime, color)| {
+            let share = regime.diverged();
+            let text = format!("{}\n{} of {} runs diverged", regime.label, share.hits, share.total);
+            Entry { mark: Mark::LineInBand(color), text }
+        })
+        .collect();
+    legend.push(Entry { mark: Mark::None, text: "line: median over data sets, band: 10% to 90%".into() });
+    legend.push(Entry { mark: Mark::Dots(INK), text: "the closed form (losses: its median)".into() });
+    Figure { title: file.spec.title.clone().unwrap_or_default(), columns: 4, panels, legend }
+}
+
+fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
+    let records: Vec<_> = regime.runs.iter().map(|run| &run.outcome.records).collect();
+    let (line, area) = band(&records, "train_loss");
+    let shown = SHOWN_STEPS as f64;
+    let expected = |t: u64| (t as f64, regime.band(|run| run.quadratic.loss(run.step_size, t)).median);
+    let layers = vec![
+        Layer::Band { points: area.into_iter().filter(|p| p.0 <= shown).collect(), color },
+        Layer::Line { points: line.into_iter().filter(|p| p.0 <= shown).collect(), color, width: 3 },
+        Layer::Dots { points: (0..=SHOWN_STEPS).step_by(3).map(expected).collect(), color: INK, size: 4 },
+    ];
+    let title = format!("Loss, {}", regime.label);
+    Panel { title, x_label: "iteration".into(), scale: Scale::Log, y_range: None, layers }
+}
+
+/// The coordinate along the top eigenvector, of the first seed, in units of where it starts.
+fn bouncing_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
+    let steps = 24;
+    let (measured, expected) = match regime.runs.first() {
+        Some(run) => (
+            measured_coordinate(regime, run, steps),
+            (0..=steps)
+                .map(|t| (t as f64, run.quadratic.top_coordinate(run.step_size, t) / run.quadratic.start[0]))
+                .collect(),
+        ),
+        None => (Vec::new(), Vec::new()),
+    };
+    let layers =
+        vec![Layer::Line { points: measured, color, width: 2 }, Layer::Dots { points: expected, color: INK, size: 4 }];
+    let title = "Coordinate along the top eigenvector".into();
+    Panel { title, x_label: "iteration".into(), scale: Scale::Linear, y_range: None, layers }
+}
+
+fn measured_coordinate(regime: &Regime, run: &Compared, steps: u64) -> Vec<(f64, f64)> {
+    let Ok(data) = regime.prepared.data(run.outcome.seed) else { return Vec::new() };
+    let mut runner = regime.prepared.start(run.outcome.seed, data);
+    let top = run.quadratic.eigenvectors.row(0);
+    let mut out = Vec::new();
+    for t in 0..=steps {
+        let error = runner.theta().iter().zip(&run.quadratic.minimum).zip(top).map(|((b, m), q)| (b - m) * q);
+        out.push((t as f64, error.sum::<f64>() / run.quadratic.start[0]));
+        runner.advance(1);
+    }
+    out
+}
+
+fn error_panel(regimes: &[Regime]) -> Panel {
+    let worst = |regime: &Regime| -> Vec<(f64, f64)> {
+        let longest = regime.runs.iter().map(|run| run.errors.len()).max().unwrap_or(0);
+        let at = |k: usize| {
+            let errors: Vec<(f64, f64)> = regime.runs.iter().filter_map(|run| run.errors.get(k).copied()).collect();
+            (errors[0].0, errors.iter().map(|e| e.1).fold(1e-17, f64::max))
+        };
+        (0..longest).map(at).collect()
+    };
+    let line = |(regime, color): (&Regime, _)| Layer::Line { points: worst(regime), color, width: 2 };
+    let layers = regimes.iter().zip(COLORS).map(line).collect();
+    let title = "Largest relative error of the closed form".into();
+    Panel { title, x_label: "iteration".into(), scale: Scale::Log, y_range: None, layers }
 }
