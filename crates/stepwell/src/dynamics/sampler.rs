@@ -44,6 +44,20 @@ impl Sampler {
         self.draw_below(self.n) as usize
     }
 
+    /// The next indices, appended to `out`.
+    pub fn draw_many(&mut self, count: usize, out: &mut Vec<u32>) {
+        let n = self.n;
+        match &mut self.source {
+            IndexSource::Own(stream) => out.extend((0..count).map(|_| stream.below(n))),
+            IndexSource::NumpyLegacy(stream) => out.extend((0..count).map(|_| stream.below(n))),
+            IndexSource::Replay { indices, next } => {
+                let known = indices.get(*next..).unwrap_or(&[]);
+                out.extend(known.iter().copied().chain(std::iter::repeat(0)).take(count));
+                *next += count;
+            }
+        }
+    }
+
     /// The next index below `n`, for shuffles.
     #[inline]
     pub fn draw_below(&mut self, n: u32) -> u32 {

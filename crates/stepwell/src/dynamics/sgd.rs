@@ -32,9 +32,7 @@ impl Dynamics for Sgd {
         let mut taken = 0;
         for block in step_sizes.chunks(BLOCK) {
             self.indices.clear();
-            for _ in 0..block.len() {
-                self.indices.push(self.sampler.draw() as u32);
-            }
+            self.sampler.draw_many(block.len(), &mut self.indices);
             let mut i = self.indices[0] as usize;
             let mut prediction = model.predict(theta, samples.x.row(i), tape);
             for (t, &eta) in block.iter().enumerate() {

@@ -8,15 +8,20 @@ pub const LANES: usize = 32;
 
 /// Adds the lanes: upper half to lower half, until one is left.
 #[inline(always)]
-pub fn combine(mut lanes: [f64; LANES]) -> f64 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            lanes[l] += lanes[l + width];
-        }
-        width /= 2;
+pub fn combine(lanes: [f64; LANES]) -> f64 {
+    let (eights, _) = lanes.as_chunks::<8>();
+    combine_eights([eights[0], eights[1], eights[2], eights[3]])
+}
+
+/// [`combine`] for lanes that are held as four times eight, written out so that they stay in registers.
+#[inline(always)]
+pub(crate) fn combine_eights([a, b, c, d]: [[f64; 8]; 4]) -> f64 {
+    let mut eight = [0.0; 8];
+    for l in 0..8 {
+        eight[l] = (a[l] + c[l]) + (b[l] + d[l]);
     }
-    lanes[0]
+    let four = [eight[0] + eight[4], eight[1] + eight[5], eight[2] + eight[6], eight[3] + eight[7]];
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// Calls `$block` on equal pieces of slices: whole blocks of 32, then of 8, then the rest, with the lanes they belong

@@ -1,7 +1,7 @@
 //! The diagonal linear network: `h = <u * v, x>` with `theta = [u, v]`.
 
 use super::{Features, Model};
-use crate::linalg::lanes::{self, LANES, combine, for_lanes};
+use crate::linalg::lanes::{self, combine_eights};
 
 /// `h(u, v; x) = sum_j u_j v_j x_j`, p = 2d parameters, `theta = [u_1..u_d, v_1..v_d]`.
 ///
@@ -66,26 +66,42 @@ impl Model for DiagonalLinear {
         let d = x.len();
         assert!(theta.len() == 2 * d && next_x.len() == d);
         let (u, v) = theta.split_at_mut(d);
-        let mut acc = [0.0; LANES];
-        let end = for_lanes!(d, |from, to, LANE| {
-            let (u, v) = (&mut u[from..to], &mut v[from..to]);
-            let (x, next_x) = (&x[from..to], &next_x[from..to]);
-            for l in 0..x.len() {
-                let g = w * x[l];
-                let (old_u, old_v) = (u[l], v[l]);
-                u[l] = old_u - g * old_v;
-                v[l] = old_v - g * old_u;
-                acc[LANE + l] += (u[l] * v[l]) * next_x[l];
+        let (u, u_rest) = u.as_chunks_mut::<8>();
+        let (v, v_rest) = v.as_chunks_mut::<8>();
+        let (x, x_rest) = x.as_chunks::<8>();
+        let (next_x, next_rest) = next_x.as_chunks::<8>();
+        let eights = x.len();
+        let (u, v, next_x) = (&mut u[..eights], &mut v[..eights], &next_x[..eights]);
+        // lanes 0 to 7, 8 to 15, 16 to 23, 24 to 31
+        let mut acc = [[0.0; 8]; 4];
+        let mut k = 0;
+        while k + 4 <= eights {
+            for (lane, acc) in acc.iter_mut().enumerate() {
+                let i = k + lane;
+                add(acc, step_eight(&mut u[i], &mut v[i], &x[i], &next_x[i], w));
             }
-        });
-        for j in end..d {
-            let g = w * x[j];
-            let (old_u, old_v) = (u[j], v[j]);
-            u[j] = old_u - g * old_v;
-            v[j] = old_v - g * old_u;
-            acc[j % LANES] += (u[j] * v[j]) * next_x[j];
+            k += 4;
         }
-        combine(acc)
+        for (lane, acc) in acc[..3].iter_mut().enumerate() {
+            if k + lane < eights {
+                let i = k + lane;
+                add(acc, step_eight(&mut u[i], &mut v[i], &x[i], &next_x[i], w));
+            }
+        }
+        if x_rest.is_empty() {
+            return combine_eights(acc);
+        }
+        // a copy, so that the lanes above stay in registers
+        let mut last = acc;
+        let lane = &mut last[eights % 4];
+        for l in 0..x_rest.len() {
+            let g = w * x_rest[l];
+            let (old_u, old_v) = (u_rest[l], v_rest[l]);
+            u_rest[l] = old_u - g * old_v;
+            v_rest[l] = old_v - g * old_u;
+            lane[l] += (u_rest[l] * v_rest[l]) * next_rest[l];
+        }
+        combine_eights(last)
     }
 
     fn coefficients(&self, theta: &[f64]) -> Option<Vec<f64>> {
@@ -97,6 +113,29 @@ impl Model for DiagonalLinear {
     fn jacobian_scales(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let (u, v) = theta.split_at(self.d);
         Some(u.iter().zip(v).map(|(u, v)| libm::hypot(*u, *v)).collect())
+    }
+}
+
+/// The step on eight coordinates, and their terms of the next prediction. All is loaded before anything is stored, so
+/// that it takes one instruction for all eight where there is one.
+#[inline(always)]
+fn step_eight(u: &mut [f64; 8], v: &mut [f64; 8], x: &[f64; 8], next_x: &[f64; 8], w: f64) -> [f64; 8] {
+    let (old_u, old_v, x, next_x) = (*u, *v, *x, *next_x);
+    let (mut new_u, mut new_v, mut terms) = ([0.0; 8], [0.0; 8], [0.0; 8]);
+    for l in 0..8 {
+        let g = w * x[l];
+        new_u[l] = old_u[l] - g * old_v[l];
+        new_v[l] = old_v[l] - g * old_u[l];
+        terms[l] = (new_u[l] * new_v[l]) * next_x[l];
+    }
+    (*u, *v) = (new_u, new_v);
+    terms
+}
+
+#[inline(always)]
+fn add(acc: &mut [f64; 8], terms: [f64; 8]) {
+    for l in 0..8 {
+        acc[l] += terms[l];
     }
 }
 

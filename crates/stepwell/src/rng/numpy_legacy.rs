@@ -32,15 +32,20 @@ impl NumpyLegacy {
     }
 
     fn refill(&mut self) {
-        for k in 0..N {
-            let y = (self.state[k] & 0x8000_0000) | (self.state[(k + 1) % N] & 0x7fff_ffff);
-            let twist = if y & 1 == 1 { 0x9908_b0df } else { 0 };
-            self.state[k] = self.state[(k + M) % N] ^ (y >> 1) ^ twist;
+        let s = &mut self.state;
+        // without remainders, so that they are no divisions
+        for k in 0..N - M {
+            s[k] = s[k + M] ^ twist(s[k], s[k + 1]);
         }
+        for k in N - M..N - 1 {
+            s[k] = s[k + M - N] ^ twist(s[k], s[k + 1]);
+        }
+        s[N - 1] = s[M - 1] ^ twist(s[N - 1], s[0]);
         self.next = 0;
     }
 
     /// The next 32 tempered bits.
+    #[inline]
     pub fn next_u32(&mut self) -> u32 {
         if self.next == N {
             self.refill();
@@ -80,6 +85,7 @@ impl NumpyLegacy {
     /// `randint(n)`: uniform on `0..n` by rejection under the smallest bit mask that covers `n - 1`.
     ///
     /// `n` must be positive; for `n = 1` no bits are drawn, as in NumPy.
+    #[inline]
     pub fn below(&mut self, n: u32) -> u32 {
         let largest = n.saturating_sub(1);
         if largest == 0 {
@@ -93,6 +99,12 @@ impl NumpyLegacy {
             }
         }
     }
+}
+
+/// What the top bit of `a` and the other bits of `b` add to a later word.
+fn twist(a: u32, b: u32) -> u32 {
+    let y = (a & 0x8000_0000) | (b & 0x7fff_ffff);
+    (y >> 1) ^ ((y & 1) * 0x9908_b0df)
 }
 
 #[cfg(test)]
