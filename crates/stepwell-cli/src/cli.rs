@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 /// A laboratory for SGD with large step sizes.
 #[derive(Parser)]
-#[command(name = "stepwell", version, about, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "stepwell", version, about = "A laboratory for SGD with large step sizes", after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
     /// Threads to use; 0 is one a core. Results do not depend on it
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]

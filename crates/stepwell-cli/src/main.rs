@@ -15,6 +15,7 @@ mod store;
 use std::process::ExitCode;
 
 use clap::Parser;
+use stepwell::simd::{self, Level};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     interrupt::listen();
+    force_simd()?;
     ensemble::use_threads(cli.jobs)?;
     match cli.command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
@@ -37,4 +39,12 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Measure(command) => commands::measure::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),
     }
+}
+
+/// `STEPWELL_SIMD=sse2|avx2|avx512` forces an instruction set, to see that results do not depend on it.
+fn force_simd() -> Result<(), Failure> {
+    let Some(name) = std::env::var_os("STEPWELL_SIMD") else { return Ok(()) };
+    let refuse = |why: &str| Failure::usage(format!("STEPWELL_SIMD={}: {why}", name.display()));
+    let level = name.to_str().and_then(Level::named).ok_or_else(|| refuse("expected sse2, avx2 or avx512"))?;
+    if simd::force(level) { Ok(()) } else { Err(refuse("this processor does not have it")) }
 }

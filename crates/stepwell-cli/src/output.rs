@@ -61,11 +61,14 @@ pub fn width() -> u16 {
     console::Term::stdout().size_checked().map_or(180, |(_, columns)| columns.max(40))
 }
 
-/// An empty table in the house style.
+/// An empty table in the house style: lines above and below the header and at the end.
 pub fn table(header: &[&str]) -> comfy_table::Table {
+    use comfy_table::TableComponent::{HorizontalLines, MiddleIntersections};
     let mut table = comfy_table::Table::new();
     table
         .load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
+        .remove_style(HorizontalLines)
+        .remove_style(MiddleIntersections)
         .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
         .set_width(width())
         .set_header(header.iter().copied());

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 /// A spec with the text it came from.
 pub struct SpecFile {
-    /// The spec, changes by `--set` included and paths made absolute.
+    /// The spec, changes by `--set` included; paths are relative to the folder of the file.
     pub spec: Spec,
     name: String,
     text: String,
@@ -47,9 +47,24 @@ impl SpecFile {
             }
         };
         let mut file = Self { spec, name, text, sets: sets.to_vec() };
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         file.spec.for_each_path(|path| *path = folder.join(&*path).display().to_string());
         Ok(file)
+    }
+
+    /// The spec as TOML with all defaults.
+    pub fn resolved(&self) -> Result<String, Failure> {
+        toml::to_string_pretty(&self.spec).map_err(|error| Failure::other(format!("cannot write the spec: {error}")))
+    }
+
+    /// The same with absolute paths, so that it can be run from anywhere.
+    pub fn resolved_anywhere(&self) -> Result<String, Failure> {
+        let mut spec = self.spec.clone();
+        spec.for_each_path(|path| {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute.display().to_string();
+            }
+        });
+        toml::to_string_pretty(&spec).map_err(|error| Failure::other(format!("cannot write the spec: {error}")))
     }
 
     /// Checks a spec that came from this file (its variants, say) and reads the files that it names.
@@ -184,7 +199,9 @@ fn located(name: &str, text: &str, span: std::ops::Range<usize>, message: &str) 
 /// A deserializer's message in the program's words, with the nearest right word where a word is wrong.
 fn explained(message: &str) -> String {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let (Some(found), expected) = (words.first(), words.get(1..).unwrap_or(&[])) else { return message.to_string() };
+    let (Some(found), expected) = (words.first(), words.get(1..).unwrap_or(&[])) else {
+        return message.replace("expected f64", "expected a number").replace("expected u64", "expected a whole number");
+    };
     let what = if message.starts_with("unknown field") {
         "key"
     } else if message.starts_with("unknown variant") {

@@ -11,7 +11,6 @@ use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 
-use super::spec::resolved;
 use crate::cli::RunArgs;
 use crate::ensemble::{Job, Outcome, run_all};
 use crate::failure::{Failure, code};
@@ -42,7 +41,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         args.seeds,
         if args.seeds == 1 { "" } else { "s" }
     );
-    claim(&folder, &format!("{header}{}", resolved(&file)?), args)?;
+    claim(&folder, &format!("{header}{}", file.resolved_anywhere()?), args)?;
     let settings = run_settings(&file, prepared, args)?;
     folder.write("records.csv", csv(&settings).as_bytes())?;
     if interrupt::stopped() {

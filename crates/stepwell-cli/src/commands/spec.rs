@@ -22,7 +22,7 @@ pub fn run(command: &SpecCommand) -> Result<ExitCode, Failure> {
         SpecCommand::Show { spec, sets } => {
             let file = open(spec, sets)?;
             check(&file)?;
-            print(&resolved(&file)?)?;
+            print(&file.resolved()?)?;
         }
         SpecCommand::Schema => {
             let schema = schemars::schema_for!(stepwell::spec::Spec);
@@ -47,9 +47,4 @@ pub fn check(file: &SpecFile) -> Result<(), Failure> {
         file.prepare(&file.spec.with_variant(variant))?;
     }
     Ok(())
-}
-
-/// The spec as TOML with all defaults.
-pub fn resolved(file: &SpecFile) -> Result<String, Failure> {
-    toml::to_string_pretty(&file.spec).map_err(|error| Failure::other(format!("cannot write the spec: {error}")))
 }

@@ -14,7 +14,7 @@ use stepwell::statistics::{Band, Share};
 
 use super::sensitivity::Sensitivity;
 use super::verdict::Verdict;
-use super::{embedded_spec, folder};
+use super::{authors_seconds, embedded_spec, folder};
 use crate::cli::ReproduceArgs;
 use crate::ensemble::{Job, Outcome, bouncing, run_all};
 use crate::failure::Failure;
@@ -241,7 +241,10 @@ fn report(
     let name = args.figure.name();
     out += &format!("figure   {place}/{name}.svg, {place}/{name}.png\n");
     out += &format!("records  {place}/records.csv\njson     {place}/summary.json\n");
-    out += &format!("time     {elapsed:.1} s\n");
+    let runs: usize = measured.iter().map(|m| m.seeds.len() + 1).sum();
+    let authors = authors_seconds(args.figure)
+        .map_or(String::new(), |s| format!("; the authors' scripts take {s} s for one seed"));
+    out += &format!("time     {elapsed:.1} s for {runs} runs{authors}\n");
     out
 }
 

@@ -1,0 +1,293 @@
+//! The program as its users meet it: files, interruptions, threads, pipes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+fn stepwell(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    stepwell(folder, arguments).output().unwrap()
+}
+
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const SPEC: &str = r#"
+steps = 20000
+model = "diagonal_linear"
+loss = "half_mean_square"
+[data.sparse_regression]
+n = 20
+d = 40
+sparsity = 3
+test = 50
+[init.diagonal]
+u = 0.1
+v = 0.0
+[dynamics.sgd]
+[schedule]
+step_size = 0.1
+decay = [{ after = 0.5, divide_by = 4.0 }]
+[record]
+probes = ["train_loss", "test_loss", "gradient_norm", "parameter_norm", "nonzero", "target_distance", "sharpness", "gradient_square", "step_size"]
+costly = ["rank"]
+"#;
+
+fn with_spec() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("spec.toml"), SPEC).unwrap();
+    folder
+}
+
+/// Names of all files in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+const RUN_FILES: [&str; 5] = ["figure.png", "figure.svg", "records.csv", "run.toml", "summary.json"];
+
+#[test]
+fn a_run_leaves_its_files_and_its_resolved_spec_makes_them_again() {
+    let folder = with_spec();
+    let out = succeeds(folder.path(), &["run", "spec.toml", "--seed", "3", "--out", "a"]);
+    assert!(out.contains("sharpness") && out.contains("time "), "{out}");
+    assert_eq!(names(&folder.path().join("a")), RUN_FILES);
+    succeeds(folder.path(), &["run", "a/run.toml", "--seed", "3", "--out", "b"]);
+    for name in RUN_FILES {
+        let read = |run: &str| fs::read(folder.path().join(run).join(name)).unwrap();
+        assert!(read("a") == read("b"), "{name} differs");
+    }
+    let csv = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
+    assert!(csv.starts_with("step,series,value\n0,train_loss,"), "{}", &csv[..60]);
+}
+
+#[test]
+fn a_folder_of_another_run_is_left_alone() {
+    let folder = with_spec();
+    let quick = ["--set", "steps=50", "--out", "a"];
+    succeeds(folder.path(), &[&["run", "spec.toml"], &quick[..]].concat());
+    let before = fs::read(folder.path().join("a/records.csv")).unwrap();
+    let other = run(folder.path(), &[&["run", "spec.toml", "--seed", "2"], &quick[..]].concat());
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("--overwrite"));
+    assert_eq!(fs::read(folder.path().join("a/records.csv")).unwrap(), before);
+    succeeds(folder.path(), &[&["run", "spec.toml", "--seed", "2", "--overwrite"], &quick[..]].concat());
+    assert_ne!(fs::read(folder.path().join("a/records.csv")).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_its_records_and_resumes_to_the_same_bytes() {
+    let folder = with_spec();
+    let long = ["run", "spec.toml", "--set", "steps=3000000", "--set", "record.points=2000", "--seeds", "2"];
+    let child = stepwell(folder.path(), &[&long[..], &["--out", "a"]].concat())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // run.toml is there when runs begin
+    while !folder.path().join("a/run.toml").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--resume"));
+    assert_eq!(names(&folder.path().join("a")), ["records.csv", "run.toml"]);
+    let kept = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
+    assert!(kept.ends_with('\n') && kept.lines().count() > 100);
+    assert!(kept.lines().skip(1).all(|line| line.rsplit(',').next().unwrap().parse::<f64>().is_ok()));
+    succeeds(folder.path(), &[&long[..], &["--out", "a", "--resume"]].concat());
+    succeeds(folder.path(), &[&long[..], &["--out", "b"]].concat());
+    for name in RUN_FILES {
+        let read = |run: &str| fs::read(folder.path().join(run).join(name)).unwrap();
+        assert!(read("a") == read("b"), "{name} differs");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    let folder = with_spec();
+    for jobs in ["1", "2", "4"] {
+        succeeds(
+            folder.path(),
+            &["run", "spec.toml", "--seeds", "7", "--set", "steps=2000", "--jobs", jobs, "--out", jobs],
+        );
+    }
+    for name in RUN_FILES {
+        let read = |jobs: &str| fs::read(folder.path().join(jobs).join(name)).unwrap();
+        assert!(read("1") == read("2") && read("1") == read("4"), "{name} differs");
+    }
+}
+
+#[test]
+fn every_simd_level_gives_the_same_bytes() {
+    let folder = with_spec();
+    let mut found = Vec::new();
+    for level in ["sse2", "avx2", "avx512"] {
+        let arguments = ["run", "spec.toml", "--set", "steps=2000", "--out", level];
+        let output = stepwell(folder.path(), &arguments).env("STEPWELL_SIMD", level).output().unwrap();
+        if output.status.success() {
+            found.push(fs::read(folder.path().join(level).join("records.csv")).unwrap());
+        } else {
+            // this processor lacks it: said so, not ignored
+            assert_eq!(output.status.code(), Some(2));
+            assert!(String::from_utf8_lossy(&output.stderr).contains("STEPWELL_SIMD"));
+        }
+    }
+    assert!(found.iter().all(|bytes| *bytes == found[0]) && !found.is_empty());
+}
+
+#[test]
+fn a_diverged_run_is_a_result() {
+    let folder = with_spec();
+    let large = ["run", "spec.toml", "--set", "schedule.step_size=5.0", "--json"];
+    let summary: Value = serde_json::from_str(&succeeds(folder.path(), &large)).unwrap();
+    assert_eq!(summary["settings"][0]["diverged"], 1);
+    assert_eq!(summary["settings"][0]["runs"][0]["status"], "diverged");
+    let strict = run(folder.path(), &[&large[..], &["--fail-on-diverge"]].concat());
+    assert_eq!(strict.status.code(), Some(1));
+}
+
+#[test]
+fn every_experiment_parses_and_runs() {
+    let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(experiments).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_str().unwrap();
+        succeeds(folder.path(), &["spec", "check", name]);
+        succeeds(
+            folder.path(),
+            &["run", name, "--set", "steps=100", "--out", path.file_stem().unwrap().to_str().unwrap()],
+        );
+        count += 1;
+    }
+    assert!(count >= 3);
+}
+
+#[test]
+fn the_first_figure_with_two_seeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = succeeds(folder.path(), &["reproduce", "diagonal", "--seeds", "2", "--json"]);
+    let summary: Value = serde_json::from_str(&out).unwrap();
+    let last = &summary["runs"][0]["final"];
+    for (probe, published) in [("train_loss", 1.421_616_287_399_531_4e-6), ("test_loss", 3.528_621_943_603_826e-3)] {
+        let found = last[probe]["published_indices"].as_f64().unwrap();
+        assert!((found / published - 1.0).abs() < 1e-11, "{probe}: {found:e}");
+        assert_eq!(last[probe]["published"].as_f64(), Some(published));
+    }
+    assert_eq!(summary["runs"].as_array().unwrap().len(), 4);
+    assert_eq!(summary["runs"][0]["sensitivity"]["contracting"], true);
+    assert_eq!(summary["runs"][1]["sensitivity"]["contracting"], false);
+    let results = folder.path().join("results/diagonal");
+    assert_eq!(names(&results), ["diagonal.png", "diagonal.svg", "records.csv", "spec.toml", "summary.json"]);
+    assert!(fs::read(results.join("diagonal.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(fs::read_to_string(results.join("diagonal.svg")).unwrap().contains("Non-zero coordinates"));
+}
+
+#[test]
+fn closed_forms_hold_in_the_small_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let quadratic: Value =
+        serde_json::from_str(&succeeds(folder.path(), &["reproduce", "quadratic", "--seeds", "10", "--json"])).unwrap();
+    let diverged: Vec<&Value> = quadratic["runs"].as_array().unwrap().iter().map(|run| &run["diverged"]).collect();
+    assert_eq!(diverged, [0, 0, 10]);
+    for run in quadratic["runs"].as_array().unwrap() {
+        assert!(run["largest_relative_error"].as_f64().unwrap() < 1e-9, "{run}");
+    }
+    let toy: Value =
+        serde_json::from_str(&succeeds(folder.path(), &["reproduce", "toy", "--seeds", "10", "--json"])).unwrap();
+    for check in toy["checks"].as_array().unwrap() {
+        assert_eq!(check["holds"], true, "{check}");
+    }
+}
+
+/// A run made elsewhere is replayed from its data, initial parameters and sample indices.
+#[test]
+fn a_run_made_elsewhere_is_replayed_from_files() {
+    let folder = with_spec();
+    let write = |name: &str, shape: &[u64], values: &[f64]| {
+        let file = fs::File::create(folder.path().join(name)).unwrap();
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(shape).writer(file).begin_nd().unwrap();
+        writer.extend(values.iter().copied()).unwrap();
+        writer.finish().unwrap();
+    };
+    use npyz::WriterBuilder;
+    fs::create_dir(folder.path().join("data")).unwrap();
+    write("data/x.npy", &[2, 1], &[1.0, 2.0]);
+    write("data/y.npy", &[2], &[3.0, 0.0]);
+    write("start.npy", &[1], &[0.5]);
+    write("indices.npy", &[3], &[1.0, 0.0, 1.0]);
+    let spec = r#"
+steps = 3
+model = "linear"
+loss = "half_mean_square"
+data.file.path = "data"
+init.file.path = "start.npy"
+dynamics.sgd.indices.file.path = "indices.npy"
+schedule.step_size = 0.25
+record.probes = ["parameter_norm"]
+"#;
+    fs::write(folder.path().join("replay.toml"), spec).unwrap();
+    succeeds(folder.path(), &["run", "replay.toml", "--out", "replay"]);
+    // b <- b - eta (b x - y) x by hand: 0.5, 0.5 - 0.25 (1 - 0) 2 = 0, 0 + 0.25 (3) = 0.75, 0.75 - 0.25 (1.5) 2 = 0
+    let csv = fs::read_to_string(folder.path().join("replay/records.csv")).unwrap();
+    let values: Vec<&str> = csv.lines().skip(1).map(|line| line.rsplit(',').next().unwrap()).collect();
+    assert_eq!(values, ["0.5", "0.0", "0.75", "0.0"]);
+    for (bad, message) in [
+        ("init.file.path = \"indices.npy\"", "3 numbers, expected 1"),
+        ("dynamics.sgd.indices.file.path = \"start.npy\"", "1 indices, expected 3"),
+    ] {
+        let key = bad.split(' ').next().unwrap();
+        let line = spec.lines().find(|line| line.starts_with(key)).unwrap();
+        fs::write(folder.path().join("bad.toml"), spec.replace(line, bad)).unwrap();
+        let output = run(folder.path(), &["run", "bad.toml", "--out", "bad"]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        assert!(error.contains(message), "{error}");
+        assert!(!folder.path().join("bad").exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let folder = with_spec();
+    let mut child = stepwell(folder.path(), &["spec", "schema"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn schema_and_completions_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema: Value = serde_json::from_str(&succeeds(folder.path(), &["spec", "schema"])).unwrap();
+    assert!(schema["properties"]["schedule"].is_object());
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(succeeds(folder.path(), &["completions", shell]).contains("reproduce"));
+    }
+}
+
+#[test]
+fn output_that_is_no_terminal_has_no_colors() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["run", "nothing.toml"]);
+    assert!(!output.stderr.contains(&0x1b));
+}
