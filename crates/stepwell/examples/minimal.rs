@@ -20,7 +20,7 @@ fn main() -> Result<(), stepwell::data::DataError> {
 
     for (name, schedule) in [
         ("small step size", Schedule::constant(0.05)),
-        ("large, then decayed", Schedule::constant(0.2).decay_after(steps / 2, 4.0)),
+        ("large, then decayed", Schedule::constant(0.3).decay_after(steps / 2, 4.0)),
     ] {
         let problem = Problem { model: DiagonalLinear::new(100), data: Arc::clone(&data), loss: Loss::HalfMeanSquare };
         let mut run = Run::new(problem, Sgd::new(Sampler::own(1, 40)), schedule, &start, steps);

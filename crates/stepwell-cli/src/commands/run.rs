@@ -213,7 +213,8 @@ fn report(settings: &[Setting], probes: &[Probe], folder: &Folder, elapsed: f64)
     }
     let place = folder.path().display();
     format!(
-        "{table}\nfiles    {place}/{{run.toml, records.csv, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n"
+        "{}\nfiles    {place}/{{run.toml, records.csv, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n",
+        table.trim_fmt()
     )
 }
 

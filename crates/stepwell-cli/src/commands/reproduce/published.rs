@@ -13,7 +13,7 @@ use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 
 use super::sensitivity::Sensitivity;
-use super::verdict::Verdict;
+use super::verdict::{Verdict, as_published};
 use super::{authors_seconds, embedded_spec, folder};
 use crate::cli::ReproduceArgs;
 use crate::ensemble::{Job, Outcome, bouncing, run_all};
@@ -248,7 +248,7 @@ fn report(
     out
 }
 
-fn values_table(probes: &[Probe], settings: &[Setting], measured: &[Measured]) -> comfy_table::Table {
+fn values_table(probes: &[Probe], settings: &[Setting], measured: &[Measured]) -> String {
     let header = ["run", "value", "published", "published indices", "median [10%, 90%]", "diverged [95%]", "verdict"];
     let mut table = table(&header);
     for (setting, measured) in settings.iter().zip(measured) {
@@ -257,12 +257,12 @@ fn values_table(probes: &[Probe], settings: &[Setting], measured: &[Measured]) -
             let (here, finals) = (measured.as_published.final_value(probe.name()), measured.finals(*probe));
             let here_text = match measured.as_published.status {
                 Status::Diverged { step } => format!("diverged at {}", thousands(step)),
-                _ => short(here),
+                _ => significant(here, 4),
             };
             table.add_row([
                 if k == 0 { setting.label.clone() } else { String::new() },
                 probe_words(probe.name()),
-                published.map_or("–".into(), short),
+                published.map_or("–".into(), as_published),
                 here_text,
                 band_text(&Band::of(&finals)),
                 if k == 0 { share_text(&measured.diverged()) } else { String::new() },
@@ -270,10 +270,10 @@ fn values_table(probes: &[Probe], settings: &[Setting], measured: &[Measured]) -
             ]);
         }
     }
-    table
+    table.trim_fmt()
 }
 
-fn stabilization_table(settings: &[Setting], measured: &[Measured]) -> comfy_table::Table {
+fn stabilization_table(settings: &[Setting], measured: &[Measured]) -> String {
     let mut table = table(&[
         "run",
         "stabilized [95%]",
@@ -295,7 +295,7 @@ fn stabilization_table(settings: &[Setting], measured: &[Measured]) -> comfy_tab
             percent(Band::of(&measured.bouncing).median),
         ]);
     }
-    table
+    table.trim_fmt()
 }
 
 /// What the loss of those seeds did that did not stabilize.

@@ -148,7 +148,7 @@ impl Compared {
     }
 }
 
-fn report(regimes: &[Regime]) -> comfy_table::Table {
+fn report(regimes: &[Regime]) -> String {
     let mut table = table(&[
         "regime",
         "diverged [95%]",
@@ -168,7 +168,7 @@ fn report(regimes: &[Regime]) -> comfy_table::Table {
             if error < SAME { "as the closed form".into() } else { format!("differs by more than {}", short(SAME)) },
         ]);
     }
-    table
+    table.trim_fmt()
 }
 
 fn summary(regimes: &[Regime], elapsed: f64) -> Value {

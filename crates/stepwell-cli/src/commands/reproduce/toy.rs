@@ -226,13 +226,13 @@ fn first_gamma_off_the_cycle() -> f64 {
     low
 }
 
-fn report(checks: &[Check]) -> comfy_table::Table {
+fn report(checks: &[Check]) -> String {
     let mut table = table(&["statement", "theory", "measured", "verdict"]);
     for check in checks {
         let verdict = if check.holds { "holds" } else { "does not hold" };
         table.add_row([check.what, &check.theory, &check.measured, verdict]);
     }
-    table
+    table.trim_fmt()
 }
 
 fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {

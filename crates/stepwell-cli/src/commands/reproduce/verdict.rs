@@ -2,6 +2,8 @@
 
 use stepwell::statistics::percentile_of;
 
+use crate::output::significant;
+
 /// How a published value compares.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -50,6 +52,11 @@ impl Verdict {
     }
 }
 
+/// A published value with its digits, four at most.
+pub fn as_published(value: f64) -> String {
+    significant(value, written(value).0.min(4))
+}
+
 /// Half a unit in the last published digit, relative to the value.
 fn half_unit(published: f64) -> f64 {
     let (digits, exponent) = written(published);
@@ -86,6 +93,7 @@ mod tests {
         assert_eq!(Verdict::of(Some(0.5), f64::NAN, &seeds), Verdict::Outside(0.0));
         assert_eq!(Verdict::of(Some(0.5), f64::NAN, &seeds[..3]), Verdict::TooFew(3));
         assert_eq!(Verdict::of(None, 1.0, &seeds), Verdict::NotPublished);
+        assert_eq!([6.26e-5, 2.537, 200.0].map(as_published), ["6.26e-5", "2.537", "200"]);
         let long = 1.4216162873995314e-06;
         assert_eq!(Verdict::of(Some(long), long * (1.0 + 3e-14), &[]), Verdict::Reproduced(13));
     }
