@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::{Dataset, Samples};
-use crate::linalg::{AlignedVec, lanes};
+use crate::linalg::{AlignedVec, Matrix, lanes};
 use crate::loss::Loss;
 use crate::model::Model;
 use crate::simd::{Kernel, dispatch};
@@ -19,48 +19,45 @@ pub struct Problem<M> {
     pub loss: Loss,
 }
 
-/// Residuals `h(theta, x_i) - y_i` of all samples.
-struct Residuals<'a, M> {
+/// Predictions `h(theta, x_i)` of all rows of `inputs`.
+struct Predictions<'a, M> {
     model: &'a M,
     theta: &'a [f64],
-    samples: &'a Samples,
+    inputs: &'a Matrix,
     out: &'a mut [f64],
 }
 
-impl<M: Model> Kernel for Residuals<'_, M> {
+impl<M: Model> Kernel for Predictions<'_, M> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         let mut tape = self.model.tape();
-        for (i, r) in self.out.iter_mut().enumerate() {
-            *r = self.model.predict(self.theta, self.samples.x.row(i), &mut tape) - self.samples.y[i];
+        for (x, h) in self.inputs.iter_rows().zip(self.out) {
+            *h = self.model.predict(self.theta, x, &mut tape);
         }
     }
 }
 
-/// The sum of squared residuals of a linear predictor.
-struct LinearSquares<'a> {
+/// The predictions of a linear predictor.
+struct LinearPredictions<'a> {
     beta: &'a [f64],
-    samples: &'a Samples,
+    inputs: &'a Matrix,
+    out: &'a mut [f64],
 }
 
-impl Kernel for LinearSquares<'_> {
-    type Output = f64;
+impl Kernel for LinearPredictions<'_> {
+    type Output = ();
     #[inline(always)]
-    fn run(self) -> f64 {
-        let mut acc = [0.0; lanes::LANES];
-        for (i, (x, y)) in self.samples.x.iter_rows().zip(&self.samples.y).enumerate() {
-            let r = lanes::dot(self.beta, x) - y;
-            acc[i % lanes::LANES] += r * r;
+    fn run(self) {
+        for (x, h) in self.inputs.iter_rows().zip(self.out) {
+            *h = lanes::dot(self.beta, x);
         }
-        lanes::combine(acc)
     }
 }
 
 struct Gradient<'a, M> {
-    model: &'a M,
+    problem: &'a Problem<M>,
     theta: &'a [f64],
-    samples: &'a Samples,
     weight: f64,
     out: &'a mut [f64],
 }
@@ -69,11 +66,11 @@ impl<M: Model> Kernel for Gradient<'_, M> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let mut tape = self.model.tape();
-        for (i, y) in self.samples.y.iter().enumerate() {
-            let x = self.samples.x.row(i);
-            let r = self.model.predict(self.theta, x, &mut tape) - y;
-            self.model.pullback(self.theta, x, &tape, self.weight * r, self.out);
+        let Problem { model, data, loss } = self.problem;
+        let mut tape = model.tape();
+        for (x, y) in data.train.x.iter_rows().zip(&data.train.y) {
+            let r = loss.residual(model.predict(self.theta, x, &mut tape), *y);
+            model.pullback(self.theta, x, &mut tape, self.weight * r, self.out);
         }
     }
 }
@@ -84,23 +81,32 @@ impl<M: Model> Problem<M> {
         self.data.train.len()
     }
 
+    /// Predictions `h(theta, x_i)` for the rows of `inputs`.
+    pub fn predictions(&self, theta: &[f64], inputs: &Matrix) -> Vec<f64> {
+        let mut out = vec![0.0; inputs.rows()];
+        match self.model.coefficients(theta) {
+            Some(beta) => {
+                let beta = AlignedVec::from(&beta[..]);
+                dispatch(LinearPredictions { beta: &beta, inputs, out: &mut out });
+            }
+            None => dispatch(Predictions { model: &self.model, theta, inputs, out: &mut out }),
+        }
+        out
+    }
+
     /// Residuals `h(theta, x_i) - y_i` of `samples`.
     pub fn residuals(&self, theta: &[f64], samples: &Samples) -> Vec<f64> {
         let mut out = vec![0.0; samples.len()];
-        dispatch(Residuals { model: &self.model, theta, samples, out: &mut out });
+        dispatch(Predictions { model: &self.model, theta, inputs: &samples.x, out: &mut out });
+        out.iter_mut().zip(&samples.y).for_each(|(h, y)| *h -= y);
         out
     }
 
     /// The loss of `samples` at `theta`.
     pub fn loss_on(&self, theta: &[f64], samples: &Samples) -> f64 {
-        let squares = match self.model.coefficients(theta) {
-            Some(beta) => {
-                let beta = AlignedVec::from(&beta[..]);
-                dispatch(LinearSquares { beta: &beta, samples })
-            }
-            None => lanes::norm2(&self.residuals(theta, samples)),
-        };
-        self.loss.value(squares, samples.len())
+        let mut terms = self.predictions(theta, &samples.x);
+        terms.iter_mut().zip(&samples.y).for_each(|(h, y)| *h = self.loss.term(*h, *y));
+        self.loss.value(lanes::sum(&terms), samples.len())
     }
 
     /// The training loss at `theta`.
@@ -118,7 +124,7 @@ impl<M: Model> Problem<M> {
         let n = self.n();
         let weight = self.loss.slope() * self.loss.batch_scale(n) / n as f64;
         let mut out = vec![0.0; self.model.parameters()];
-        dispatch(Gradient { model: &self.model, theta, samples: &self.data.train, weight, out: &mut out });
+        dispatch(Gradient { problem: self, theta, weight, out: &mut out });
         out
     }
 }

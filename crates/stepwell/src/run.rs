@@ -72,9 +72,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
         while left > 0 && self.status == Status::Running {
             let count = left.min(BLOCK as u64) as usize;
             let step_sizes = &mut self.step_sizes[..count];
-            for (t, eta) in (self.step..).zip(step_sizes.iter_mut()) {
-                *eta = self.schedule.at(t);
-            }
+            self.schedule.fill(self.step, step_sizes);
             let taken = dispatch(Advance {
                 problem: &self.problem,
                 dynamics: &mut self.dynamics,

@@ -86,6 +86,20 @@ impl Schedule {
         self.parts.iter().fold(self.base, |eta, part| part.apply(eta, t))
     }
 
+    /// The step sizes of the steps `from, from + 1, ..`: the bits of [`Schedule::at`], for less. What a part multiplies
+    /// with is computed once where it no longer changes.
+    pub fn fill(&self, from: u64, out: &mut [f64]) {
+        out.fill(self.base);
+        for part in &self.parts {
+            let changing = part.changes_until().saturating_sub(from).min(out.len() as u64) as usize;
+            let (changing, held) = out.split_at_mut(changing);
+            for (t, eta) in (from..).zip(changing.iter_mut()) {
+                *eta = part.apply(*eta, t);
+            }
+            part.apply_held(held);
+        }
+    }
+
     /// The last step before the step size falls for the first time within `0..steps`: where a large-step phase ends.
     /// `steps - 1` if it never falls.
     pub fn last_step_before_decay(&self, steps: u64) -> u64 {
@@ -109,13 +123,39 @@ impl Schedule {
 }
 
 impl Part {
+    /// The first step from which on the part does the same at every step.
+    fn changes_until(&self) -> u64 {
+        match self {
+            Self::Decay { from, .. } => *from,
+            Self::Power { until, .. } | Self::Exponential { until, .. } => *until,
+            Self::Cosine { from, to, .. } => (*to).max(*from),
+            Self::Piecewise { pieces } => pieces.last().map_or(0, |piece| piece.0),
+        }
+    }
+
+    /// Applies the part to step sizes of steps from [`Part::changes_until`] on.
+    fn apply_held(&self, etas: &mut [f64]) {
+        // equal step sizes follow each other where the parts before hold too
+        let mut last = (f64::NAN, f64::NAN);
+        for eta in etas {
+            if *eta != last.0 {
+                last = (*eta, self.apply(*eta, u64::MAX));
+            }
+            *eta = last.1;
+        }
+    }
+
     fn apply(&self, eta: f64, t: u64) -> f64 {
         match self {
             Self::Decay { from, divide_by } if t >= *from => eta / divide_by,
             Self::Decay { .. } => eta,
             Self::Power { gain, exponent, until, total } => {
                 let fraction = t.min(*until) as f64 / *total as f64;
-                let power = if *exponent == 1.0 { fraction } else { libm::pow(fraction, *exponent) };
+                let power = match *exponent {
+                    1.0 => fraction,
+                    0.5 => fraction.sqrt(),
+                    exponent => libm::pow(fraction, exponent),
+                };
                 eta + gain * eta * power
             }
             Self::Exponential { base, scale, until, total } => {
@@ -184,6 +224,25 @@ mod tests {
         assert!((cosine.at(20) - 0.2).abs() < 1e-15 && (cosine.at(99) - 0.2).abs() < 1e-15);
         let pieces = Schedule::constant(2.0).piecewise(vec![(8, 0.25), (5, 0.5)]);
         assert_eq!([4, 5, 7, 8, 100].map(|t| pieces.at(t)), [2.0, 1.0, 1.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn blocks_have_the_bits_of_single_steps() {
+        let schedules = [
+            Schedule::constant(0.3).power_warmup(7.0, 1.0, 20, 101).decay_at(20, 3.0),
+            Schedule::constant(0.3).power_warmup(5.0, 0.7, 33, 101).decay_after(50, 3.0).decay_at(77, 1.7),
+            Schedule::constant(0.3).exponential_warmup(1.05, 100.0, 40, 101).cosine(30, 90, 0.01),
+            Schedule::constant(0.3).cosine(10, 60, 0.2).piecewise(vec![(8, 0.25), (5, 0.5), (70, 0.1)]),
+        ];
+        for schedule in schedules {
+            for from in [0, 3, 49, 100] {
+                let mut block = [0.0; 37];
+                schedule.fill(from, &mut block);
+                for (t, eta) in (from..).zip(block) {
+                    assert_eq!(eta.to_bits(), schedule.at(t).to_bits(), "{schedule:?} at {t}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn fused_equals_plain<M: Model>(model: &M, seed: u64) {
     let prediction = model.step_and_predict(&mut fused, &x, &mut tape, w, &next_x, &mut gradient);
     let (mut plain, mut tape, mut gradient) = (theta, model.tape(), vec![0.0; p]);
     model.predict(&plain, &x, &mut tape);
-    model.pullback(&plain, &x, &tape, w, &mut gradient);
+    model.pullback(&plain, &x, &mut tape, w, &mut gradient);
     for (theta, g) in plain.iter_mut().zip(&gradient) {
         *theta -= g;
     }

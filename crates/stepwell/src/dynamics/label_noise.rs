@@ -7,7 +7,7 @@ use crate::problem::Problem;
 /// Gradient descent on the labels `y + xi_t` with `xi_i = r_i (1 - n 1[i = i_t])`, `i_t` uniform.
 ///
 /// One step equals one SGD step on sample `i_t`. `E xi = 0`, `Cov xi = n diag(r^2) - r r^T`,
-/// `E |xi|^2 = n (n - 1) 2L` with `L = 1/(2n) sum r_i^2`. Source: Proposition 1 of Andriushchenko et al., ICML 2023.
+/// `E |xi|^2 = n (n - 1) 2L` with `L = 1/(2n) sum r_i^2`. For square losses only: others are no function of `h - y`. Source: Proposition 1 of Andriushchenko et al., ICML 2023.
 #[derive(Clone, Debug)]
 pub struct LabelNoise {
     sampler: Sampler,
@@ -48,7 +48,7 @@ impl Dynamics for LabelNoise {
                 bounded &= is_bounded(r);
                 let noisy_label = samples.y[i] + label_noise(r, n, i == chosen);
                 let w = (eta * scale) * (prediction - noisy_label);
-                problem.model.pullback(&state.theta, x, &state.tape, w, &mut state.gradient);
+                problem.model.pullback(&state.theta, x, &mut state.tape, w, &mut state.gradient);
             }
             if !bounded {
                 return t;

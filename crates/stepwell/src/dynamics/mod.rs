@@ -66,9 +66,10 @@ pub(crate) fn batch_step<M: Model>(
     let mut bounded = true;
     for i in batch {
         let x = samples.x.row(i);
-        let r = problem.model.predict(&state.theta, x, &mut state.tape) - samples.y[i];
+        let prediction = problem.model.predict(&state.theta, x, &mut state.tape);
+        let r = problem.loss.residual(prediction, samples.y[i]);
         bounded &= is_bounded(r);
-        problem.model.pullback(&state.theta, x, &state.tape, weight * r, &mut state.gradient);
+        problem.model.pullback(&state.theta, x, &mut state.tape, weight * r, &mut state.gradient);
     }
     if bounded {
         subtract(&mut state.theta, &state.gradient);

@@ -36,7 +36,7 @@ impl Dynamics for Sgd {
             let mut i = self.indices[0] as usize;
             let mut prediction = model.predict(theta, samples.x.row(i), tape);
             for (t, &eta) in block.iter().enumerate() {
-                let r = prediction - samples.y[i];
+                let r = problem.loss.residual(prediction, samples.y[i]);
                 if !is_bounded(r) {
                     return taken + t;
                 }

@@ -24,39 +24,45 @@ pub(crate) fn combine_eights([a, b, c, d]: [[f64; 8]; 4]) -> f64 {
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
-/// Calls `$block` on equal pieces of slices: whole blocks of 32, then of 8, then the rest, with the lanes they belong
-/// to. All indices are constant, so that the lanes stay in registers.
+/// Calls `$block` on equal pieces of slices: whole blocks of 32, then of 8 and 4, then the rest, with the lanes they
+/// belong to and their size. All indices are constant, so that the lanes stay in registers.
 macro_rules! for_lanes {
-    ($d:expr, |$from:ident, $to:ident, $lane:ident| $block:expr) => {{
+    ($d:expr, |$from:ident, $lane:ident, $size:ident| $block:expr) => {{
         let d = $d;
         let whole = d - d % LANES;
         let mut start = 0;
         while start < whole {
-            let ($from, $to) = (start, start + LANES);
-            const $lane: usize = 0;
-            $block;
-            start += LANES;
+            for_lanes!(@piece start, $from, $lane = 0, $size = LANES, $block);
         }
-        if d - start >= 8 {
-            let ($from, $to) = (start, start + 8);
-            const $lane: usize = 0;
-            $block;
-            start += 8;
-            if d - start >= 8 {
-                let ($from, $to) = (start, start + 8);
-                const $lane: usize = 8;
-                $block;
-                start += 8;
-                if d - start >= 8 {
-                    let ($from, $to) = (start, start + 8);
-                    const $lane: usize = 16;
-                    $block;
-                    start += 8;
+        let rest = d - start;
+        if rest >= 8 {
+            for_lanes!(@piece start, $from, $lane = 0, $size = 8, $block);
+            if rest >= 16 {
+                for_lanes!(@piece start, $from, $lane = 8, $size = 8, $block);
+                if rest >= 24 {
+                    for_lanes!(@piece start, $from, $lane = 16, $size = 8, $block);
+                    if rest >= 28 {
+                        for_lanes!(@piece start, $from, $lane = 24, $size = 4, $block);
+                    }
+                } else if rest >= 20 {
+                    for_lanes!(@piece start, $from, $lane = 16, $size = 4, $block);
                 }
+            } else if rest >= 12 {
+                for_lanes!(@piece start, $from, $lane = 8, $size = 4, $block);
             }
+        } else if rest >= 4 {
+            for_lanes!(@piece start, $from, $lane = 0, $size = 4, $block);
         }
         start
     }};
+    (@piece $start:ident, $from:ident, $lane:ident = $l:literal, $size:ident = $s:expr, $block:expr) => {
+        #[allow(dead_code, reason = "not every block asks for its size")]
+        const $size: usize = $s;
+        const $lane: usize = $l;
+        let $from = $start;
+        $block;
+        $start += $size;
+    };
 }
 pub(crate) use for_lanes;
 
@@ -68,8 +74,8 @@ pub(crate) use for_lanes;
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let mut acc = [0.0; LANES];
-    let end = for_lanes!(a.len(), |from, to, LANE| {
-        let (a, b) = (&a[from..to], &b[from..to]);
+    let end = for_lanes!(a.len(), |from, LANE, SIZE| {
+        let (a, b) = (&a[from..from + SIZE], &b[from..from + SIZE]);
         for l in 0..a.len() {
             acc[LANE + l] += a[l] * b[l];
         }
@@ -104,8 +110,8 @@ pub fn sum(a: &[f64]) -> f64 {
 pub fn dot3(u: &[f64], v: &[f64], x: &[f64]) -> f64 {
     assert!(u.len() == x.len() && v.len() == x.len());
     let mut acc = [0.0; LANES];
-    let end = for_lanes!(x.len(), |from, to, LANE| {
-        let (u, v, x) = (&u[from..to], &v[from..to], &x[from..to]);
+    let end = for_lanes!(x.len(), |from, LANE, SIZE| {
+        let (u, v, x) = (&u[from..from + SIZE], &v[from..from + SIZE], &x[from..from + SIZE]);
         for l in 0..x.len() {
             acc[LANE + l] += (u[l] * v[l]) * x[l];
         }

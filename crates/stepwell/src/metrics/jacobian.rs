@@ -11,7 +11,7 @@ pub fn jacobian<M: Model>(model: &M, theta: &[f64], inputs: &Matrix) -> Matrix {
     for i in 0..inputs.rows() {
         let x = inputs.row(i);
         model.predict(theta, x, &mut tape);
-        model.pullback(theta, x, &tape, 1.0, out.row_mut(i));
+        model.pullback(theta, x, &mut tape, 1.0, out.row_mut(i));
     }
     out
 }
@@ -23,7 +23,7 @@ pub fn row_norms2<M: Model>(model: &M, theta: &[f64], inputs: &Matrix) -> Vec<f6
     let mut norm2 = |x: &[f64]| {
         model.predict(theta, x, &mut tape);
         gradient.fill(0.0);
-        model.pullback(theta, x, &tape, 1.0, &mut gradient);
+        model.pullback(theta, x, &mut tape, 1.0, &mut gradient);
         lanes::norm2(&gradient)
     };
     inputs.iter_rows().map(&mut norm2).collect()

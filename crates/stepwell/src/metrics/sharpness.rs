@@ -24,17 +24,22 @@ impl<M: Model> Kernel for HessianVector<'_, M> {
         let mut gradient = vec![0.0; self.theta.len()];
         self.out.fill(0.0);
         for (x, y) in data.train.x.iter_rows().zip(&data.train.y) {
-            let r = model.predict(self.theta, x, &mut tape) - y;
+            let h = model.predict(self.theta, x, &mut tape);
             gradient.fill(0.0);
-            model.pullback(self.theta, x, &tape, 1.0, &mut gradient);
-            lanes::add_scaled(self.out, weight * lanes::dot(&gradient, self.v), &gradient);
-            model.curvature(self.theta, x, &tape, weight * r, self.v, self.out);
+            model.pullback(self.theta, x, &mut tape, 1.0, &mut gradient);
+            let along = weight * loss.curvature(h, *y) * lanes::dot(&gradient, self.v);
+            lanes::add_scaled(self.out, along, &gradient);
+            let r = loss.residual(h, *y);
+            model.curvature(self.theta, x, &mut tape, weight * r, self.v, self.out);
         }
     }
 }
 
 /// `out = H v` with the Hessian of the training loss,
-/// `H = slope/n sum_i [grad h_i grad h_i^T + r_i grad^2 h_i]`.
+/// `H = slope/n sum_i [c_i grad h_i grad h_i^T + r_i grad^2 h_i]`, with the residuals and curvatures of [`Loss`]
+/// (for square losses `c_i = 1`).
+///
+/// [`Loss`]: crate::loss::Loss
 pub fn hessian_vector<M: Model>(problem: &Problem<M>, theta: &[f64], v: &[f64], out: &mut [f64]) {
     dispatch(HessianVector { problem, theta, v, out });
 }

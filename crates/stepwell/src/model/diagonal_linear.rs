@@ -38,7 +38,7 @@ impl Model for DiagonalLinear {
     }
 
     #[inline(always)]
-    fn pullback(&self, theta: &[f64], x: &[f64], _: &(), w: f64, out: &mut [f64]) {
+    fn pullback(&self, theta: &[f64], x: &[f64], _: &mut (), w: f64, out: &mut [f64]) {
         let d = x.len();
         assert!(d == self.d && theta.len() == 2 * d && out.len() == 2 * d);
         let (u, v) = theta.split_at(d);
@@ -50,7 +50,7 @@ impl Model for DiagonalLinear {
         }
     }
 
-    fn curvature(&self, _: &[f64], x: &[f64], _: &(), w: f64, v: &[f64], out: &mut [f64]) {
+    fn curvature(&self, _: &[f64], x: &[f64], _: &mut (), w: f64, v: &[f64], out: &mut [f64]) {
         let (v_u, v_v) = v.split_at(self.d);
         let (out_u, out_v) = out.split_at_mut(self.d);
         for j in 0..self.d {
@@ -114,6 +114,10 @@ impl Model for DiagonalLinear {
         let (u, v) = theta.split_at(self.d);
         Some(u.iter().zip(v).map(|(u, v)| libm::hypot(*u, *v)).collect())
     }
+
+    fn features(&self) -> Option<&dyn Features> {
+        Some(self)
+    }
 }
 
 /// The step on eight coordinates, and their terms of the next prediction. All is loaded before anything is stored, so
@@ -145,7 +149,7 @@ impl Features for DiagonalLinear {
         vec![self.d]
     }
 
-    fn features(&self, theta: &[f64], x: &[f64], _: usize, out: &mut [f64]) {
+    fn activations(&self, theta: &[f64], x: &[f64], _: usize, out: &mut [f64]) {
         for ((out, u), x) in out.iter_mut().zip(theta).zip(x) {
             *out = u * x;
         }

@@ -35,11 +35,11 @@ impl Model for Linear {
     }
 
     #[inline(always)]
-    fn pullback(&self, _: &[f64], x: &[f64], _: &(), w: f64, out: &mut [f64]) {
+    fn pullback(&self, _: &[f64], x: &[f64], _: &mut (), w: f64, out: &mut [f64]) {
         lanes::add_scaled(out, w, x);
     }
 
-    fn curvature(&self, _: &[f64], _: &[f64], _: &(), _: f64, _: &[f64], _: &mut [f64]) {}
+    fn curvature(&self, _: &[f64], _: &[f64], _: &mut (), _: f64, _: &[f64], _: &mut [f64]) {}
 
     fn coefficients(&self, theta: &[f64]) -> Option<Vec<f64>> {
         Some(theta.to_vec())

@@ -1,17 +1,21 @@
 //! Models: parameters in one flat slice, a prediction, and the pullback of its gradient.
 
 mod diagonal_linear;
+mod fully_connected;
 mod linear;
 mod scalar_toy;
 
 pub use diagonal_linear::DiagonalLinear;
+pub use fully_connected::{FullyConnected, NetworkTape, UsualLayer};
 pub use linear::Linear;
 pub use scalar_toy::ScalarToy;
+
+use crate::linalg::Matrix;
 
 /// A parametric predictor `h(theta, x)` with one output.
 ///
 /// Every dynamics needs only these: a new model is one file. The tape carries what `predict` computed and `pullback`
-/// needs again (pre-activations, say).
+/// needs again (activations, say), and the room they work in.
 pub trait Model: Clone + Send + Sync + 'static {
     /// What a prediction leaves behind for its pullback; allocated once.
     type Tape: Clone + Send + Sync;
@@ -29,10 +33,10 @@ pub trait Model: Clone + Send + Sync + 'static {
     fn predict(&self, theta: &[f64], x: &[f64], tape: &mut Self::Tape) -> f64;
 
     /// `out += w grad_theta h(theta, x)`, for the `theta`, `x` of the last prediction on `tape`.
-    fn pullback(&self, theta: &[f64], x: &[f64], tape: &Self::Tape, w: f64, out: &mut [f64]);
+    fn pullback(&self, theta: &[f64], x: &[f64], tape: &mut Self::Tape, w: f64, out: &mut [f64]);
 
     /// `out += w (grad^2_theta h(theta, x)) v`, for the `theta`, `x` of the last prediction on `tape`.
-    fn curvature(&self, theta: &[f64], x: &[f64], tape: &Self::Tape, w: f64, v: &[f64], out: &mut [f64]);
+    fn curvature(&self, theta: &[f64], x: &[f64], tape: &mut Self::Tape, w: f64, v: &[f64], out: &mut [f64]);
 
     /// One SGD step `theta -= w grad h(theta, x)`, then the prediction at `next_x`.
     ///
@@ -66,13 +70,32 @@ pub trait Model: Clone + Send + Sync + 'static {
         let _ = theta;
         None
     }
+
+    /// The hidden layers, for models that have them.
+    fn features(&self) -> Option<&dyn Features> {
+        None
+    }
+
+    /// The model as a fully connected network, if it is one: for metrics of its neurons.
+    fn network(&self) -> Option<&FullyConnected> {
+        None
+    }
 }
 
-/// A model with hidden layers, whose activations are its features.
-pub trait Features: Model {
+/// The hidden layers of a model, whose activations are its features.
+pub trait Features {
     /// Number of neurons of each hidden layer.
     fn layers(&self) -> Vec<usize>;
 
-    /// The activations of hidden layer `layer` at `x`; `out` has one entry a neuron.
-    fn features(&self, theta: &[f64], x: &[f64], layer: usize, out: &mut [f64]);
+    /// The activations of hidden layer `layer` (from 0) at `x`; `out` has one entry a neuron.
+    fn activations(&self, theta: &[f64], x: &[f64], layer: usize, out: &mut [f64]);
+}
+
+/// The activations (n x m) of hidden layer `layer` (from 0): row i belongs to row i of `inputs`.
+pub fn activations(features: &dyn Features, theta: &[f64], inputs: &Matrix, layer: usize) -> Matrix {
+    let mut out = Matrix::zeros(inputs.rows(), features.layers()[layer]);
+    for i in 0..inputs.rows() {
+        features.activations(theta, inputs.row(i), layer, out.row_mut(i));
+    }
+    out
 }

@@ -27,11 +27,11 @@ impl Model for ScalarToy {
     }
 
     #[inline(always)]
-    fn pullback(&self, theta: &[f64], x: &[f64], _: &(), w: f64, out: &mut [f64]) {
+    fn pullback(&self, theta: &[f64], x: &[f64], _: &mut (), w: f64, out: &mut [f64]) {
         out[0] += w * (2.0 * x[0] * theta[0]);
     }
 
-    fn curvature(&self, _: &[f64], x: &[f64], _: &(), w: f64, v: &[f64], out: &mut [f64]) {
+    fn curvature(&self, _: &[f64], x: &[f64], _: &mut (), w: f64, v: &[f64], out: &mut [f64]) {
         out[0] += w * (2.0 * x[0]) * v[0];
     }
 
