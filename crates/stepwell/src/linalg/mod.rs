@@ -6,8 +6,10 @@ mod matrix;
 mod qr;
 mod singular_values;
 mod symmetric_eigen;
+mod symmetric;
 
 pub use lanczos::{Extreme, largest_eigenvalue};
 pub use matrix::{AlignedVec, Matrix};
 pub use singular_values::singular_values;
 pub use symmetric_eigen::{SymmetricEigen, symmetric_eigen};
+pub(crate) use symmetric::Tridiagonal;

@@ -1,6 +1,7 @@
 //! The Jacobian of the predictor: its rows, singular values and numerical rank.
 
-use crate::linalg::{Matrix, lanes, largest_eigenvalue, singular_values};
+use super::column_norms;
+use crate::linalg::{Matrix, Tridiagonal, lanes, largest_eigenvalue, singular_values};
 use crate::model::Model;
 use crate::simd::{Kernel, dispatch};
 
@@ -76,9 +77,20 @@ impl JacobianRank {
     /// `X diag(s)` is not decomposed where that is not needed: by Sylvester's law of inertia the number of its singular
     /// values above `tau` is the number of positive eigenvalues of `X^T X - tau^2 diag(s)^-2`, whose signs an LDL^T
     /// factorization tells. It is asked for slightly smaller and larger thresholds; where the answers differ,
-    /// the singular values decide.
+    /// the singular values decide. Other Jacobians are squared: at thresholds well above the round-off of that, the
+    /// eigenvalues of `J J^T` above `tol^2` times the largest are counted, with the same caution.
     pub fn rank<M: Model>(&self, model: &M, theta: &[f64]) -> usize {
-        self.rank_by_inertia(model, theta).unwrap_or_else(|| rank_of(&self.singular_values(model, theta), self.tol))
+        let counted = match model.jacobian_scales(theta) {
+            Some(_) => self.rank_by_inertia(model, theta),
+            None if self.tol >= LEAST_SQUARED => dispatch(RankByGram { rank: self, model, theta }),
+            None => None,
+        };
+        counted.unwrap_or_else(|| rank_of(&self.singular_values(model, theta), self.tol))
+    }
+
+    /// Euclidean norms of the Jacobian's columns, one a parameter.
+    pub fn column_norms<M: Model>(&self, model: &M, theta: &[f64]) -> Vec<f64> {
+        column_norms(&jacobian(model, theta, &self.inputs))
     }
 
     fn rank_by_inertia<M: Model>(&self, model: &M, theta: &[f64]) -> Option<usize> {
@@ -170,10 +182,50 @@ impl Kernel for CountAbove<'_> {
     }
 }
 
+/// The smallest threshold whose square lies far enough above the round-off of a Gram matrix.
+const LEAST_SQUARED: f64 = 1e-5;
+
+struct RankByGram<'a, M> {
+    rank: &'a JacobianRank,
+    model: &'a M,
+    theta: &'a [f64],
+}
+
+impl<M: Model> Kernel for RankByGram<'_, M> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run(self) -> Option<usize> {
+        let full = jacobian(self.model, self.theta, &self.rank.inputs);
+        let rows = if full.rows() > full.cols() { full.transposed() } else { full };
+        let n = rows.rows();
+        let mut gram = Matrix::zeros(n, n);
+        for i in 0..n {
+            for j in 0..=i {
+                let product = lanes::dot(rows.row(i), rows.row(j));
+                gram.row_mut(i)[j] = product;
+                gram.row_mut(j)[i] = product;
+            }
+        }
+        // entries that are not finite, or so small or large that squares are not
+        let trace: f64 = (0..n).map(|i| gram.row(i)[i]).sum();
+        if !(trace > 1e-250 && trace < 1e250) {
+            return None;
+        }
+        let tridiagonal = Tridiagonal::of(gram);
+        let tau2 = self.rank.tol * self.rank.tol * tridiagonal.largest();
+        // round-off of the Gram matrix and its reduction, with room to spare
+        let margin = (4.0 * MARGIN).max(64.0 * f64::EPSILON * n as f64 / (self.rank.tol * self.rank.tol));
+        let (low, high) =
+            (tridiagonal.count_above(tau2 * (1.0 - margin)), tridiagonal.count_above(tau2 * (1.0 + margin)));
+        (low == high).then_some(low)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::DiagonalLinear;
+    use crate::model::{DiagonalLinear, FullyConnected};
     use crate::rng::{Purpose, Stream};
 
     #[test]
@@ -210,6 +262,27 @@ mod tests {
             by_inertia += usize::from(prepared.rank_by_inertia(&model, &theta).is_some());
         }
         assert!(by_inertia > 190, "the fast path answered only {by_inertia} of 200");
+    }
+
+    /// Counting eigenvalues of the Gram matrix against the singular values, on networks of falling rank.
+    #[test]
+    fn gram_counts_what_the_singular_values_count() {
+        let mut stream = Stream::new(6, Purpose::Data);
+        let x = Matrix::from_fn(70, 3, |_, _| stream.normal());
+        let model = FullyConnected::new(3, &[12], &[true, false]);
+        let prepared = JacobianRank::new(x, 1e-4);
+        let mut counted = 0;
+        for trial in 0..40 {
+            let spread = 0.15 * f64::from(trial);
+            let theta: Vec<f64> = (0..model.parameters())
+                .map(|_| stream.normal() * libm::pow(10.0, -spread * stream.uniform()))
+                .collect();
+            let expected = rank_of(&prepared.singular_values(&model, &theta), 1e-4);
+            assert_eq!(prepared.rank(&model, &theta), expected);
+            let fast = dispatch(RankByGram { rank: &prepared, model: &model, theta: &theta });
+            counted += usize::from(fast.is_some());
+        }
+        assert!(counted > 35, "the fast path answered only {counted} of 40");
     }
 
     #[test]

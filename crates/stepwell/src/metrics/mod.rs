@@ -1,16 +1,22 @@
 //! Metrics: what is measured of a problem, its parameters and its recorded losses.
 
+mod batch_sharpness;
 mod bouncing;
 mod feature_sparsity;
 mod jacobian;
+mod kinks;
 mod sharpness;
+mod spectrum;
 mod stabilization;
 
+pub use batch_sharpness::batch_sharpness;
 pub use bouncing::sign_changes;
 pub use feature_sparsity::{
     Activation, Activations, Active, FeatureSparsity, NeuronPairs, SparsityBlock, SparsityError, SparsityOptions,
     feature_sparsity, nonzero_share,
 };
 pub use jacobian::{JacobianRank, jacobian, rank_of, row_norms2};
+pub use kinks::kinks;
 pub use sharpness::{hessian_vector, sharpness};
+pub use spectrum::{column_norms, effective_rank};
 pub use stabilization::{Phase, Stabilization, stabilization};

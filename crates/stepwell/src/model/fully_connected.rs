@@ -164,6 +164,11 @@ impl FullyConnected {
         forward(weights, biases, input, out, |z| z);
     }
 
+    /// The same without biases.
+    pub(crate) fn weighted_sums(&self, theta: &[f64], layer: usize, input: &[f64], out: &mut [f64]) {
+        forward(self.layers[layer].split(theta).0, &[], input, out, |z| z);
+    }
+
     /// The activations of hidden layer `k`, or the inputs for the layer before the first.
     #[inline(always)]
     fn input_of<'a>(&self, k: usize, x: &'a [f64], neurons: &'a [f64]) -> &'a [f64] {
