@@ -1,12 +1,17 @@
 //! Probes: named measurements of a run that leave it as it is.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::linalg::lanes;
-use crate::metrics::{JacobianRank, row_norms2, sharpness};
-use crate::model::Model;
+use crate::metrics::{
+    Activations, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank, feature_sparsity,
+    kinks, rank_of, row_norms2, sharpness,
+};
+use crate::model::{Model, activations};
 use crate::problem::Problem;
 
 /// What can be measured at a recording point.
@@ -28,17 +33,33 @@ pub enum Probe {
     TargetDistance,
     /// Numerical rank of the Jacobian.
     Rank,
+    /// Effective rank (entropy of the singular values) of the Jacobian.
+    EffectiveRank,
+    /// Largest Euclidean norm of a column of the Jacobian.
+    ColumnNormMax,
     /// Largest eigenvalue of the Hessian of the training loss.
     Sharpness,
+    /// Curvature that the gradients of batches meet in the losses of these batches.
+    BatchSharpness,
     /// `1/n sum |grad h(x_i)|^2` over the training set.
     GradientSquare,
+    /// Feature sparsity coefficient on the training inputs; a series a hidden layer.
+    FeatureSparsity,
+    /// Share of non-zero activations on the training inputs; a series a hidden layer.
+    NonzeroShare,
+    /// Number of groups of correlated neurons on the training inputs; a series a hidden layer.
+    FeatureGroups,
+    /// Number of neurons that are active at no training input; a series a hidden layer.
+    DeadNeurons,
+    /// Number of kinks of a network with one input, in the range of the training inputs.
+    Kinks,
     /// The step size that the next step will use.
     StepSize,
 }
 
 impl Probe {
     /// All probes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::TrainLoss,
         Self::TestLoss,
         Self::GradientNorm,
@@ -46,12 +67,20 @@ impl Probe {
         Self::Nonzero,
         Self::TargetDistance,
         Self::Rank,
+        Self::EffectiveRank,
+        Self::ColumnNormMax,
         Self::Sharpness,
+        Self::BatchSharpness,
         Self::GradientSquare,
+        Self::FeatureSparsity,
+        Self::NonzeroShare,
+        Self::FeatureGroups,
+        Self::DeadNeurons,
+        Self::Kinks,
         Self::StepSize,
     ];
 
-    /// The name in specs and records.
+    /// The name in specs, and in records unless there is a series a layer.
     pub fn name(self) -> &'static str {
         match self {
             Self::TrainLoss => "train_loss",
@@ -61,40 +90,132 @@ impl Probe {
             Self::Nonzero => "nonzero",
             Self::TargetDistance => "target_distance",
             Self::Rank => "rank",
+            Self::EffectiveRank => "effective_rank",
+            Self::ColumnNormMax => "column_norm_max",
             Self::Sharpness => "sharpness",
+            Self::BatchSharpness => "batch_sharpness",
             Self::GradientSquare => "gradient_square",
+            Self::FeatureSparsity => "feature_sparsity",
+            Self::NonzeroShare => "nonzero_share",
+            Self::FeatureGroups => "feature_groups",
+            Self::DeadNeurons => "dead_neurons",
+            Self::Kinks => "kinks",
             Self::StepSize => "step_size",
+        }
+    }
+
+    /// Whether it gives a series a hidden layer: `feature_sparsity_1`, `feature_sparsity_2`, ..
+    pub fn is_per_layer(self) -> bool {
+        matches!(self, Self::FeatureSparsity | Self::NonzeroShare | Self::FeatureGroups | Self::DeadNeurons)
+    }
+
+    /// The names of its series for a model with `layers` hidden layers: none for a per-layer probe without layers.
+    pub fn series(self, layers: usize) -> Vec<Cow<'static, str>> {
+        if self.is_per_layer() {
+            (1..=layers).map(|layer| Cow::Owned(format!("{}_{layer}", self.name()))).collect()
+        } else {
+            vec![Cow::Borrowed(self.name())]
         }
     }
 }
 
+/// One value of a named series.
+pub type Measurement = (Cow<'static, str>, f64);
+
 /// What probes need beyond a problem; prepared once and shared by all runs on it.
 #[derive(Clone, Debug)]
 pub struct Instruments {
-    /// For [`Probe::Rank`].
+    /// For [`Probe::Rank`], [`Probe::EffectiveRank`] and [`Probe::ColumnNormMax`].
     pub rank: Option<Arc<JacobianRank>>,
     /// For [`Probe::Nonzero`].
     pub nonzero_tol: f64,
+    /// For [`Probe::FeatureSparsity`] and its kin.
+    pub sparsity: SparsityOptions,
+    /// For [`Probe::Kinks`]: kinks nearer than this share of the data's range are one.
+    pub kink_tol: f64,
+    /// For [`Probe::BatchSharpness`]: samples in a batch.
+    pub batch_size: usize,
 }
 
 impl Default for Instruments {
-    /// No rank, and the published `1e-50` for non-zero coefficients.
+    /// No rank, the published `1e-50` for non-zero coefficients, normalized rows and a threshold of 0.95 for feature
+    /// sparsity, kinks merged within a thousandth of the range, batches of one.
     fn default() -> Self {
-        Self { rank: None, nonzero_tol: 1e-50 }
+        let sparsity = SparsityOptions { normalize_rows: true, ..SparsityOptions::default() };
+        Self { rank: None, nonzero_tol: 1e-50, sparsity, kink_tol: 1e-3, batch_size: 1 }
     }
 }
 
 impl Instruments {
-    /// One measurement; NaN where the problem has no such thing (a test loss without a test set, say).
-    pub fn measure<M: Model>(&self, problem: &Problem<M>, theta: &[f64], step_size: f64, probe: Probe) -> f64 {
-        let beta = || problem.model.coefficients(theta);
+    /// Measurements of `theta`, in the order of `probes`; NaN where the problem has no such thing (a test loss without a
+    /// test set, say), nothing for a per-layer probe of a model without hidden layers. What several probes need is
+    /// computed once. Stops after a training loss that is not finite: the run has diverged.
+    pub fn measure<M: Model>(
+        &self,
+        problem: &Problem<M>,
+        theta: &[f64],
+        step_size: f64,
+        probes: &[Probe],
+    ) -> Vec<Measurement> {
+        let scene = Scene::new(self, problem, theta, probes);
+        let mut out = Vec::with_capacity(probes.len());
+        for &probe in probes {
+            if probe.is_per_layer() {
+                let names = probe.series(scene.layers().len());
+                out.extend(names.into_iter().zip(scene.layers().iter().map(|layer| of_layer(probe, layer))));
+                continue;
+            }
+            let value = if probe == Probe::StepSize { step_size } else { scene.value(probe) };
+            out.push((Cow::Borrowed(probe.name()), value));
+            if probe == Probe::TrainLoss && !value.is_finite() {
+                break;
+            }
+        }
+        out
+    }
+}
+
+/// A layer's value of a per-layer probe; NaN where activations are not finite.
+fn of_layer(probe: Probe, layer: &Option<FeatureSparsity>) -> f64 {
+    layer.map_or(f64::NAN, |layer| match probe {
+        Probe::FeatureSparsity => layer.feature_sparsity,
+        Probe::NonzeroShare => layer.nonzero_share,
+        Probe::FeatureGroups => layer.groups as f64,
+        Probe::DeadNeurons => layer.dead as f64,
+        _ => f64::NAN,
+    })
+}
+
+/// What is measured at one recording point, with what several probes share.
+struct Scene<'a, M> {
+    instruments: &'a Instruments,
+    problem: &'a Problem<M>,
+    theta: &'a [f64],
+    /// Whether the singular values are needed anyway.
+    spectrum: bool,
+    singular_values: OnceCell<Vec<f64>>,
+    layers: OnceCell<Vec<Option<FeatureSparsity>>>,
+}
+
+impl<'a, M: Model> Scene<'a, M> {
+    fn new(instruments: &'a Instruments, problem: &'a Problem<M>, theta: &'a [f64], probes: &[Probe]) -> Self {
+        let spectrum = probes.contains(&Probe::EffectiveRank);
+        let (singular_values, layers) = (OnceCell::new(), OnceCell::new());
+        Self { instruments, problem, theta, spectrum, singular_values, layers }
+    }
+
+    fn value(&self, probe: Probe) -> f64 {
+        let Self { instruments, problem, theta, .. } = *self;
+        let model = &problem.model;
+        let beta = || model.coefficients(theta);
+        let with_rank = |value: &dyn Fn(&JacobianRank) -> f64| instruments.rank.as_deref().map_or(f64::NAN, value);
         match probe {
             Probe::TrainLoss => problem.train_loss(theta),
             Probe::TestLoss => problem.test_loss(theta).unwrap_or(f64::NAN),
             Probe::GradientNorm => lanes::norm2(&problem.gradient(theta)).sqrt(),
             Probe::ParameterNorm => lanes::norm2(theta).sqrt(),
             Probe::Nonzero => {
-                beta().map_or(f64::NAN, |b| b.iter().filter(|b| b.abs() > self.nonzero_tol).count() as f64)
+                beta().map_or(f64::NAN, |b| b.iter().filter(|b| b.abs() > instruments.nonzero_tol).count() as f64)
             }
             Probe::TargetDistance => match (beta(), &problem.data.target) {
                 (Some(beta), Some(target)) => {
@@ -103,13 +224,49 @@ impl Instruments {
                 }
                 _ => f64::NAN,
             },
-            Probe::Rank => self.rank.as_ref().map_or(f64::NAN, |rank| rank.rank(&problem.model, theta) as f64),
+            Probe::Rank if self.spectrum => with_rank(&|rank| rank_of(self.singular_values(rank), rank.tol()) as f64),
+            Probe::Rank => with_rank(&|rank| rank.rank(model, theta) as f64),
+            Probe::EffectiveRank => with_rank(&|rank| effective_rank(self.singular_values(rank))),
+            Probe::ColumnNormMax => {
+                with_rank(&|rank| rank.column_norms(model, theta).into_iter().fold(0.0_f64, f64::max))
+            }
             Probe::Sharpness => sharpness(problem, theta).value,
+            Probe::BatchSharpness => batch_sharpness(problem, theta, instruments.batch_size),
             Probe::GradientSquare => {
-                let norms = row_norms2(&problem.model, theta, &problem.data.train.x);
+                let norms = row_norms2(model, theta, &problem.data.train.x);
                 lanes::sum(&norms) / norms.len() as f64
             }
-            Probe::StepSize => step_size,
+            Probe::Kinks => kinks_of(problem, theta, instruments.kink_tol).map_or(f64::NAN, |found| found.len() as f64),
+            Probe::FeatureSparsity
+            | Probe::NonzeroShare
+            | Probe::FeatureGroups
+            | Probe::DeadNeurons
+            | Probe::StepSize => f64::NAN,
         }
     }
+
+    fn singular_values(&self, rank: &JacobianRank) -> &[f64] {
+        self.singular_values.get_or_init(|| rank.singular_values(&self.problem.model, self.theta))
+    }
+
+    /// The feature sparsity of each hidden layer on the training inputs; `None` where it is not finite.
+    fn layers(&self) -> &[Option<FeatureSparsity>] {
+        self.layers.get_or_init(|| {
+            let Some(features) = self.problem.model.features() else { return Vec::new() };
+            let of = |layer: usize| {
+                let phi = activations(features, self.theta, &self.problem.data.train.x, layer);
+                let phi = Activations::new(phi.rows(), phi.cols(), phi.as_slice()).ok()?;
+                feature_sparsity(phi, self.instruments.sparsity).ok()
+            };
+            (0..features.layers().len()).map(of).collect()
+        })
+    }
+}
+
+/// The kinks of a network with one input in the range of the training inputs, see [`kinks`]; `None` for other models.
+pub fn kinks_of<M: Model>(problem: &Problem<M>, theta: &[f64], tolerance: f64) -> Option<Vec<f64>> {
+    let network = problem.model.network().filter(|network| network.inputs() == 1)?;
+    let x = problem.data.train.x.as_slice();
+    let range = x.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[least, most], x| [least.min(*x), most.max(*x)]);
+    Some(kinks(network, theta, range, tolerance))
 }

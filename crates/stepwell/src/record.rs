@@ -1,10 +1,12 @@
 //! Records: what was measured when. Each series owns its steps.
 
+use std::borrow::Cow;
+
 /// A named sequence of measurements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Name of the probe.
-    pub name: &'static str,
+    /// Name of the probe, with the layer's number where there is a series a layer.
+    pub name: Cow<'static, str>,
     /// The steps t at which `theta_t` was measured, increasing.
     pub steps: Vec<u64>,
     /// One value a step.
@@ -42,7 +44,8 @@ impl Records {
     }
 
     /// Adds a measurement.
-    pub fn push(&mut self, name: &'static str, step: u64, value: f64) {
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, step: u64, value: f64) {
+        let name = name.into();
         match self.series.iter_mut().find(|series| series.name == name) {
             Some(series) => {
                 series.steps.push(step);

@@ -1,10 +1,12 @@
 //! A run: a problem, a dynamics and a schedule, stepped by its caller.
 
+use std::sync::Arc;
+
 use crate::dynamics::{Dynamics, State};
-use crate::linalg::lanes;
-use crate::metrics::{sharpness, sign_changes};
-use crate::model::Model;
-use crate::probe::{Instruments, Probe};
+use crate::linalg::{Matrix, lanes};
+use crate::metrics::{JacobianRank, sharpness, sign_changes};
+use crate::model::{Model, activations};
+use crate::probe::{Instruments, Measurement, Probe, kinks_of};
 use crate::problem::Problem;
 use crate::record::Records;
 use crate::schedule::Schedule;
@@ -135,8 +137,27 @@ pub trait Runner: Send {
     fn step_size(&self) -> f64;
     /// Where the run stands.
     fn status(&self) -> Status;
-    /// One measurement of `theta_t`.
-    fn measure(&self, instruments: &Instruments, probe: Probe) -> f64;
+    /// Measurements of `theta_t`, see [`Instruments::measure`].
+    fn measure(&self, instruments: &Instruments, probes: &[Probe]) -> Vec<Measurement>;
+    /// Predictions `h(theta_t, x)` for the rows of `x`.
+    ///
+    /// # Panics
+    /// If `x` has not as many columns as the model has inputs.
+    fn predict(&self, x: &Matrix) -> Vec<f64>;
+    /// Number of neurons of each hidden layer; empty for models without.
+    fn layers(&self) -> Vec<usize>;
+    /// Activations (n x m) of hidden layer `layer` (from 0) for the rows of `x`; `None` if there is no such layer.
+    fn activations(&self, x: &Matrix, layer: usize) -> Option<Matrix>;
+    /// The first layer's neurons as points `w_j |a_j|` (m x d), see [`FullyConnected::neurons`]; `None` for models that
+    /// are no networks.
+    ///
+    /// [`FullyConnected::neurons`]: crate::model::FullyConnected::neurons
+    fn neurons(&self) -> Option<Matrix>;
+    /// Places of the predictor's kinks in the range of the training inputs, kinks nearer than `tolerance` times the range
+    /// being one; `None` unless the model is a network with one input.
+    fn kinks(&self, tolerance: f64) -> Option<Vec<f64>>;
+    /// Singular values of the Jacobian, largest first; empty if the instruments have none.
+    fn singular_values(&self, instruments: &Instruments) -> Vec<f64>;
     /// Whether the iterates bounce: the share of sign changes among the next `steps` moves along the top eigenvector of
     /// the Hessian at `theta_t`, see [`sign_changes`]. Taken on a copy of the run.
     fn bouncing(&self, steps: u64) -> f64;
@@ -167,8 +188,35 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
         self.status
     }
 
-    fn measure(&self, instruments: &Instruments, probe: Probe) -> f64 {
-        instruments.measure(&self.problem, self.theta(), self.step_size(), probe)
+    fn measure(&self, instruments: &Instruments, probes: &[Probe]) -> Vec<Measurement> {
+        instruments.measure(&self.problem, self.theta(), self.step_size(), probes)
+    }
+
+    fn predict(&self, x: &Matrix) -> Vec<f64> {
+        assert_eq!(x.cols(), self.problem.model.inputs(), "one column an input");
+        self.problem.predictions(self.theta(), x)
+    }
+
+    fn layers(&self) -> Vec<usize> {
+        self.problem.model.features().map_or(Vec::new(), |features| features.layers())
+    }
+
+    fn activations(&self, x: &Matrix, layer: usize) -> Option<Matrix> {
+        let features = self.problem.model.features().filter(|features| layer < features.layers().len())?;
+        Some(activations(features, self.theta(), x, layer))
+    }
+
+    fn neurons(&self) -> Option<Matrix> {
+        self.problem.model.network()?.neurons(self.theta())
+    }
+
+    fn kinks(&self, tolerance: f64) -> Option<Vec<f64>> {
+        kinks_of(&self.problem, self.theta(), tolerance)
+    }
+
+    fn singular_values(&self, instruments: &Instruments) -> Vec<f64> {
+        let values = |rank: &Arc<JacobianRank>| rank.singular_values(&self.problem.model, self.theta());
+        instruments.rank.as_ref().map_or(Vec::new(), values)
     }
 
     fn bouncing(&self, steps: u64) -> f64 {
@@ -203,21 +251,23 @@ pub fn record(
     runner: &mut dyn Runner,
     instruments: &Instruments,
     plan: &RecordPlan,
-    mut seen: impl FnMut(u64, &'static str, f64) -> bool,
+    mut seen: impl FnMut(u64, &str, f64) -> bool,
 ) -> (Status, Records) {
     let mut records = Records::default();
+    let further = plan.final_probes.iter().filter(|probe| !plan.probes.contains(probe));
+    let last_probes: Vec<Probe> = plan.probes.iter().chain(further).copied().collect();
     for (k, &step) in plan.grid.iter().enumerate() {
         if let Status::Diverged { step } = runner.advance(step - runner.step()) {
             return (Status::Diverged { step }, records);
         }
-        let last: &[Probe] = if k + 1 == plan.grid.len() { &plan.final_probes } else { &[] };
-        for &probe in plan.probes.iter().chain(last) {
-            let value = runner.measure(instruments, probe);
-            records.push(probe.name(), step, value);
-            if probe == Probe::TrainLoss && !value.is_finite() {
+        let probes = if k + 1 == plan.grid.len() { &last_probes } else { &plan.probes };
+        for (name, value) in runner.measure(instruments, probes) {
+            let diverged = name == Probe::TrainLoss.name() && !value.is_finite();
+            records.push(name.clone(), step, value);
+            if diverged {
                 return (Status::Diverged { step }, records);
             }
-            if !seen(step, probe.name(), value) {
+            if !seen(step, &name, value) {
                 return (runner.status(), records);
             }
         }

@@ -88,6 +88,16 @@ impl JacobianRank {
         counted.unwrap_or_else(|| rank_of(&self.singular_values(model, theta), self.tol))
     }
 
+    /// The relative threshold.
+    pub fn tol(&self) -> f64 {
+        self.tol
+    }
+
+    /// The inputs (n x d).
+    pub fn inputs(&self) -> &Matrix {
+        &self.inputs
+    }
+
     /// Euclidean norms of the Jacobian's columns, one a parameter.
     pub fn column_norms<M: Model>(&self, model: &M, theta: &[f64]) -> Vec<f64> {
         column_norms(&jacobian(model, theta, &self.inputs))

@@ -2,11 +2,13 @@
 
 mod diagonal_linear;
 mod fully_connected;
+mod layer_init;
 mod linear;
 mod scalar_toy;
 
 pub use diagonal_linear::DiagonalLinear;
 pub use fully_connected::{FullyConnected, NetworkTape, UsualLayer};
+pub use layer_init::LayerInit;
 pub use linear::Linear;
 pub use scalar_toy::ScalarToy;
 

@@ -14,10 +14,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use check::SpecError;
-pub use data::{DataSpec, Draw, FileSpec, ScalarSpec, SparseRegressionSpec};
+pub use data::{
+    DataSpec, Draw, FileSpec, GivenLayer, GridSpec, ScalarSpec, SparseRegressionSpec, TeacherSpec, TeacherStudentSpec,
+};
 pub use dynamics::{DynamicsSpec, Indices, MiniBatchSpec, SgdSpec};
 pub use files::{Array, ArraySource, ArraySpec, NoFiles};
-pub use model::{DiagonalInit, InitSpec, ModelSpec};
+pub use model::{DiagonalInit, FullyConnectedSpec, InitSpec, LayersInit, ModelSpec, PerLayer};
 pub use prepare::Prepared;
 pub use record::RecordSpec;
 pub use schedule::{
@@ -86,8 +88,10 @@ impl Spec {
         if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut spec.dynamics {
             s.indices = Indices::Seed;
         }
-        if let (DataSpec::SparseRegression(s), true) = (&mut spec.data, fresh_data) {
-            s.draw = Draw::Seed;
+        match &mut spec.data {
+            DataSpec::SparseRegression(s) if fresh_data => s.draw = Draw::Seed,
+            DataSpec::TeacherStudent(s) if fresh_data => s.draw = Draw::Seed,
+            _ => {}
         }
         spec
     }

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::check::{SpecError, require};
 use super::files::ArraySpec;
+use crate::model::{FullyConnected, LayerInit};
 
 /// A predictor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModelSpec {
     /// `h = <b, x>`; with a square loss, the quadratic.
     Linear,
@@ -15,6 +17,67 @@ pub enum ModelSpec {
     ScalarToy,
     /// `h = <u * v, x>`, parameters `[u, v]`.
     DiagonalLinear,
+    /// A fully connected ReLU network with one output.
+    FullyConnected(FullyConnectedSpec),
+}
+
+/// Shape of a fully connected network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FullyConnectedSpec {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Whether layers have biases: one for all, or one a layer with the output's last.
+    #[serde(default = "with_biases")]
+    pub bias: PerLayer<bool>,
+}
+
+fn with_biases() -> PerLayer<bool> {
+    PerLayer::All(true)
+}
+
+/// A setting for all layers, or one for each with the output's last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "one setting for all layers, or a list with one for each layer, the output's last")]
+pub enum PerLayer<T> {
+    /// The same for all.
+    All(T),
+    /// One a layer.
+    Each(Vec<T>),
+}
+
+impl<T: Clone> PerLayer<T> {
+    /// One for each of `layers` layers.
+    pub(super) fn of(&self, layers: usize, key: &str) -> Result<Vec<T>, SpecError> {
+        match self {
+            Self::All(value) => Ok(vec![value.clone(); layers]),
+            Self::Each(values) => {
+                let expected = format!("{layers}, one a layer with the output's last");
+                require(values.len() == layers, key, format!("{} entries", values.len()), &expected)?;
+                Ok(values.clone())
+            }
+        }
+    }
+}
+
+impl FullyConnectedSpec {
+    /// The network for `inputs` inputs.
+    pub(super) fn network(&self, inputs: usize, key: &str) -> Result<FullyConnected, SpecError> {
+        require(
+            self.hidden.iter().all(|width| *width > 0),
+            &format!("{key}.hidden"),
+            0,
+            "layers of at least one neuron",
+        )?;
+        // far beyond what fits into memory, and far from overflow
+        let most = 1 << 20;
+        let widest = self.hidden.iter().copied().max().unwrap_or(1);
+        require(widest <= most, &format!("{key}.hidden"), widest, &format!("at most {most} neurons a layer"))?;
+        let bias = self.bias.of(self.hidden.len() + 1, &format!("{key}.bias"))?;
+        Ok(FullyConnected::new(inputs, &self.hidden, &bias))
+    }
 }
 
 /// Initial parameters.
@@ -26,6 +89,12 @@ pub enum InitSpec {
     Constant(f64),
     /// A diagonal network's layers, each constant.
     Diagonal(DiagonalInit),
+    /// A network's weights normal with variance `2 / fan_in`, biases 0, from the seed of the run.
+    He,
+    /// A network's weights and biases uniform on `+-1/sqrt(fan_in)`, from the seed of the run.
+    FrameworkDefault,
+    /// A network's layers by name, from the seed of the run.
+    Layers(LayersInit),
     /// Independent normal parameters of this standard deviation, from the seed of the run.
     Normal(f64),
     /// Exactly these.
@@ -43,4 +112,50 @@ pub struct DiagonalInit {
     pub u: f64,
     /// Every `v_j`.
     pub v: f64,
+}
+
+/// Initializations of a network's layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LayersInit {
+    /// Of the weights: one for all layers, or one a layer with the output's last.
+    pub weights: PerLayer<LayerInit>,
+    /// Of the biases, alike; layers without biases pass theirs over.
+    #[serde(default = "zeros")]
+    pub biases: PerLayer<LayerInit>,
+}
+
+fn zeros() -> PerLayer<LayerInit> {
+    PerLayer::All(LayerInit::Zeros)
+}
+
+impl LayersInit {
+    /// Weights and biases of each of `layers` layers.
+    pub(super) fn of(&self, layers: usize, key: &str) -> Result<[Vec<LayerInit>; 2], SpecError> {
+        let checked = |inits: &PerLayer<LayerInit>, name: &str| {
+            let key = format!("{key}.{name}");
+            let inits = inits.of(layers, &key)?;
+            for scale in inits.iter().filter_map(|init| init.scale()) {
+                require(scale >= 0.0 && scale.is_finite(), &key, scale, "a scale of at least 0")?;
+            }
+            Ok(inits)
+        };
+        Ok([checked(&self.weights, "weights")?, checked(&self.biases, "biases")?])
+    }
+}
+
+impl InitSpec {
+    /// A network's initializations, where they are drawn layer by layer.
+    pub(super) fn layers(&self) -> Option<LayersInit> {
+        let all = PerLayer::All;
+        match self {
+            Self::He => Some(LayersInit { weights: all(LayerInit::He), biases: zeros() }),
+            Self::FrameworkDefault => {
+                Some(LayersInit { weights: all(LayerInit::FrameworkDefault), biases: all(LayerInit::FrameworkDefault) })
+            }
+            Self::Layers(layers) => Some(layers.clone()),
+            _ => None,
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::check::{SpecError, finite, refuse, require};
+use super::check::{SpecError, finite, fraction, refuse, require};
 use super::*;
-use crate::data::Dataset;
+use crate::data::{Dataset, on_sphere, uniform_in_range};
 use crate::dynamics::{BatchRule, Dynamics, GradientDescent, IndexSource, LabelNoise, MiniBatch, Sampler, Sgd};
-use crate::metrics::{JacobianRank, sharpness};
+use crate::linalg::Matrix;
+use crate::metrics::{JacobianRank, SparsityOptions, sharpness};
 use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
 use crate::probe::Instruments;
 use crate::problem::Problem;
@@ -42,18 +43,17 @@ impl Spec {
             let good = s.noise >= 0.0 && s.noise.is_finite();
             require(good, "data.sparse_regression.noise", s.noise, "a standard deviation of 0 or more")?;
         }
+        let threshold = self.record.sparsity_threshold;
+        require((0.0..=1.0).contains(&threshold), "record.sparsity_threshold", threshold, "a correlation from 0 to 1")?;
+        fraction(self.record.kink_tol, "record.kink_tol")?;
         let schedule = self.schedule.build(self.steps)?;
         let data = self.data.read(files)?;
         let shape = match (&data, &self.data) {
             (Some(data), _) => (data.train.len(), data.train.x.cols()),
-            (None, DataSpec::SparseRegression(s)) => {
-                let place = "data.sparse_regression".to_string();
-                s.shape().check().map_err(|source| SpecError::Data { place, source })?;
-                (s.n, s.d)
-            }
-            (None, _) => unreachable!("only drawn data wait for a seed"),
+            (None, drawn) => drawn.drawn_shape()?,
         };
         self.check_sizes(shape)?;
+        self.check_loss(data.as_deref())?;
         let theta = match &self.init {
             InitSpec::File(array) => Some(self.check_theta(array.read(files)?.values, &array.path, shape.1)?),
             InitSpec::Values(values) => Some(self.check_theta(values.clone(), "init.values", shape.1)?),
@@ -74,6 +74,15 @@ impl Spec {
         if self.model == ModelSpec::ScalarToy {
             require(d == 1, "data", format!("{d} inputs"), "one input for the scalar toy model")?;
         }
+        if let ModelSpec::FullyConnected(spec) = &self.model {
+            spec.network(d, "model.fully_connected")?;
+        }
+        if let Some(init) = self.init.layers() {
+            let ModelSpec::FullyConnected(spec) = &self.model else {
+                return Err(refuse("init", "an initialization of layers", "model.fully_connected to go with it"));
+            };
+            init.of(spec.hidden.len() + 1, "init.layers")?;
+        }
         match self.init {
             InitSpec::Diagonal(init) => {
                 require(self.model == ModelSpec::DiagonalLinear, "init.diagonal", "another model", "diagonal_linear")?;
@@ -83,6 +92,7 @@ impl Spec {
             InitSpec::Constant(value) => _ = finite(value, "init.constant")?,
             InitSpec::Normal(scale) => require(scale >= 0.0 && scale.is_finite(), "init.normal", scale, "at least 0")?,
             InitSpec::Values(_) | InitSpec::File(_) => {}
+            InitSpec::He | InitSpec::FrameworkDefault | InitSpec::Layers(_) => {}
         }
         if let DynamicsSpec::MiniBatch(batch) = self.dynamics {
             let key = "dynamics.mini_batch.size";
@@ -93,17 +103,39 @@ impl Spec {
         Ok(())
     }
 
+    /// The logistic loss goes with labels +-1; label noise with a square loss.
+    fn check_loss(&self, data: Option<&Dataset>) -> Result<(), SpecError> {
+        if self.loss.is_square() {
+            return Ok(());
+        }
+        if let DynamicsSpec::LabelNoise(_) = self.dynamics {
+            return Err(refuse("dynamics.label_noise", "the logistic loss", "a square loss"));
+        }
+        let expected = "labels +1 and -1 for the logistic loss";
+        let Some(data) = data else {
+            return Err(refuse("data", "labels of a regression", expected));
+        };
+        for (name, samples) in [("y", Some(&data.train)), ("y_test", data.test.as_ref())] {
+            let Some(samples) = samples else { continue };
+            samples
+                .check_signs()
+                .map_err(|index| refuse("data", format!("{name} = {} at index {index}", samples.y[index]), expected))?;
+        }
+        Ok(())
+    }
+
     /// Number of parameters for `d` inputs.
-    fn parameters(&self, d: usize) -> usize {
-        match self.model {
+    fn parameters(&self, d: usize) -> Result<usize, SpecError> {
+        Ok(match &self.model {
             ModelSpec::Linear => d,
             ModelSpec::ScalarToy => 1,
             ModelSpec::DiagonalLinear => 2 * d,
-        }
+            ModelSpec::FullyConnected(spec) => spec.network(d, "model.fully_connected")?.parameters(),
+        })
     }
 
     fn check_theta(&self, theta: Vec<f64>, place: &str, d: usize) -> Result<Vec<f64>, SpecError> {
-        let p = self.parameters(d);
+        let p = self.parameters(d)?;
         require(theta.len() == p, place, format!("{} numbers", theta.len()), &format!("{p}, one a parameter"))?;
         match theta.iter().position(|t| !t.is_finite()) {
             Some(k) => Err(refuse(place, format!("{} at index {k}", theta[k]), "finite numbers")),
@@ -121,13 +153,43 @@ impl Spec {
     }
 
     fn instruments(&self, data: &Dataset) -> Instruments {
-        let inputs = data.test.as_ref().unwrap_or(&data.train).x.head(self.record.rank_inputs);
+        let record = &self.record;
+        let sparsity = SparsityOptions {
+            normalize_rows: record.sparsity_normalize,
+            threshold: record.sparsity_threshold,
+            ..SparsityOptions::default()
+        };
+        let batch_size = match self.dynamics {
+            DynamicsSpec::Sgd(_) => 1,
+            DynamicsSpec::MiniBatch(batch) => batch.size,
+            DynamicsSpec::GradientDescent | DynamicsSpec::LabelNoise(_) => data.train.len(),
+        };
         Instruments {
-            rank: Some(Arc::new(JacobianRank::new(inputs, self.record.rank_tol))),
-            nonzero_tol: self.record.nonzero_tol,
+            rank: Some(Arc::new(JacobianRank::new(self.rank_inputs(data), record.rank_tol))),
+            nonzero_tol: record.nonzero_tol,
+            sparsity,
+            kink_tol: record.kink_tol,
+            batch_size,
+        }
+    }
+
+    /// Test inputs; without a test set fresh ones from the data's distribution where it is known, or training inputs.
+    fn rank_inputs(&self, data: &Dataset) -> Matrix {
+        let (count, x) = (self.record.rank_inputs, &data.train.x);
+        match (&data.test, &self.data) {
+            (Some(test), _) => test.x.head(count),
+            (None, DataSpec::TeacherStudent(_)) => {
+                let mut stream = Stream::new(RANK_SEED, Purpose::Probe);
+                on_sphere(count, x.cols(), || stream.normal())
+            }
+            (None, DataSpec::Grid(_) | DataSpec::File(_)) if x.cols() == 1 => uniform_in_range(x, count, RANK_SEED),
+            (None, _) => x.head(count),
         }
     }
 }
+
+/// Fresh inputs for ranks are the same in every run.
+const RANK_SEED: u64 = 1;
 
 impl Prepared {
     /// The spec.
@@ -145,13 +207,9 @@ impl Prepared {
     /// # Errors
     /// If it cannot be drawn.
     pub fn data(&self, seed: u64) -> Result<Arc<Dataset>, SpecError> {
-        match (&self.data, &self.spec.data) {
-            (Some(data), _) => Ok(Arc::clone(data)),
-            (None, DataSpec::SparseRegression(s)) => {
-                let place = "data.sparse_regression".to_string();
-                s.shape().draw_fresh(seed).map(Arc::new).map_err(|source| SpecError::Data { place, source })
-            }
-            (None, _) => unreachable!("only drawn data wait for a seed"),
+        match &self.data {
+            Some(data) => Ok(Arc::clone(data)),
+            None => self.spec.data.draw(seed).map(Arc::new),
         }
     }
 
@@ -172,16 +230,20 @@ impl Prepared {
     /// A run with the given seed, on a data set of [`Prepared::data`].
     pub fn start(&self, seed: u64, data: Arc<Dataset>) -> Box<dyn Runner> {
         let d = data.train.x.cols();
-        match self.spec.model {
+        match &self.spec.model {
             ModelSpec::Linear => self.start_model(Linear::new(d), seed, data),
             ModelSpec::ScalarToy => self.start_model(ScalarToy, seed, data),
             ModelSpec::DiagonalLinear => self.start_model(DiagonalLinear::new(d), seed, data),
+            ModelSpec::FullyConnected(spec) => {
+                let network = spec.network(d, "model.fully_connected").expect("checked when the spec was prepared");
+                self.start_model(network, seed, data)
+            }
         }
     }
 
     fn start_model<M: Model>(&self, model: M, seed: u64, data: Arc<Dataset>) -> Box<dyn Runner> {
         let n = data.train.len();
-        let theta = self.theta(seed, model.parameters());
+        let theta = self.theta(seed, &model);
         let problem = Problem { model, data, loss: self.spec.loss };
         match &self.spec.dynamics {
             DynamicsSpec::GradientDescent => self.start_dynamics(problem, GradientDescent, &theta),
@@ -209,7 +271,12 @@ impl Prepared {
         Box::new(Run::new(problem, dynamics, schedule, theta, self.spec.steps))
     }
 
-    fn theta(&self, seed: u64, p: usize) -> Vec<f64> {
+    fn theta<M: Model>(&self, seed: u64, model: &M) -> Vec<f64> {
+        let p = model.parameters();
+        if let (Some(network), Some(init)) = (model.network(), self.spec.init.layers()) {
+            let inits = init.of(network.shapes().len(), "init.layers").expect("checked when the spec was prepared");
+            return network.draw(&inits[0], &inits[1], &mut Stream::new(seed, Purpose::Init));
+        }
         match (&self.theta, &self.spec.init) {
             (Some(theta), _) => theta.clone(),
             (None, InitSpec::Constant(value)) => vec![*value; p],
@@ -218,7 +285,7 @@ impl Prepared {
                 let mut stream = Stream::new(seed, Purpose::Init);
                 (0..p).map(|_| scale * stream.normal()).collect()
             }
-            (None, InitSpec::Values(_) | InitSpec::File(_)) => unreachable!("read when the spec was prepared"),
+            (None, _) => unreachable!("read, or matched with its model, when the spec was prepared"),
         }
     }
 

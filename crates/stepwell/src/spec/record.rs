@@ -19,12 +19,19 @@ pub struct RecordSpec {
     pub costly: Vec<Probe>,
     /// How many runs have their costly probes measured at each point.
     pub costly_seeds: u64,
-    /// Rank of the Jacobian: on how many test inputs (training inputs where there is no test set).
+    /// Rank of the Jacobian: on how many inputs. These are test inputs where there are some; without a test set fresh ones
+    /// from the data's distribution (1D: uniform in their range; teacher-student: on the sphere), else training inputs.
     pub rank_inputs: usize,
     /// Rank of the Jacobian: threshold relative to the largest singular value.
     pub rank_tol: f64,
     /// A coefficient counts as non-zero above this.
     pub nonzero_tol: f64,
+    /// Feature sparsity: neurons whose absolute correlation exceeds this are duplicates.
+    pub sparsity_threshold: f64,
+    /// Feature sparsity: whether each sample's activations are first divided by their norm.
+    pub sparsity_normalize: bool,
+    /// Kinks nearer to each other than this share of the data's range count as one.
+    pub kink_tol: f64,
 }
 
 impl Default for RecordSpec {
@@ -38,6 +45,9 @@ impl Default for RecordSpec {
             rank_inputs: 400,
             rank_tol: 1e-15,
             nonzero_tol: 1e-50,
+            sparsity_threshold: 0.95,
+            sparsity_normalize: true,
+            kink_tol: 1e-3,
         }
     }
 }
