@@ -17,6 +17,8 @@ impl Tridiagonal {
         let n = a.rows();
         let (mut diagonal, mut off) = (vec![0.0; n], vec![0.0; n.saturating_sub(1)]);
         let (mut v, mut p) = (vec![0.0; n], vec![0.0; n]);
+        // far below round-off, far above what squares underflow from
+        let negligible = 1e-30 * (0..n).fold(0.0_f64, |m, i| m.max(a.row(i)[i].abs()));
         for k in 0..n {
             diagonal[k] = a.row(k)[k];
             if k + 1 == n {
@@ -25,10 +27,10 @@ impl Tridiagonal {
             let norm = lanes::norm2(&a.row(k)[k + 1..]).sqrt();
             let head = a.row(k)[k + 1];
             let image = if head >= 0.0 { -norm } else { norm };
-            off[k] = image;
-            if norm == 0.0 {
+            if norm <= negligible {
                 continue;
             }
+            off[k] = image;
             // H = I - beta v v^T maps the row to `image` times the first unit vector
             let (v, p) = (&mut v[k + 1..], &mut p[k + 1..]);
             v.copy_from_slice(&a.row(k)[k + 1..]);
@@ -69,7 +71,8 @@ impl Tridiagonal {
         let (mut low, mut high) = (0.0, self.diagonal.iter().sum::<f64>());
         loop {
             let middle = low + 0.5 * (high - low);
-            if middle <= low || middle >= high {
+            // also where a NaN compares with nothing
+            if !(low < middle && middle < high) {
                 return high;
             }
             if self.count_above(middle) > 0 { low = middle } else { high = middle }
@@ -82,6 +85,17 @@ mod tests {
     use super::*;
     use crate::linalg::singular_values;
     use crate::rng::{Purpose, Stream};
+
+    /// Entries whose squares underflow are none: the count is that of the rest.
+    #[test]
+    fn vanishing_rows_and_nan_come_to_an_end() {
+        let entries = [2.0, 1.0, 0.0, 1.0, 2.0, 1e-170, 0.0, 1e-170, 1e-170];
+        let tridiagonal = Tridiagonal::of(Matrix::from_rows(3, 3, &entries));
+        assert!((tridiagonal.largest() - 3.0).abs() < 1e-14);
+        assert_eq!(tridiagonal.count_above(0.5), 2);
+        let unknown = Tridiagonal::of(Matrix::from_rows(2, 2, &[f64::NAN, 0.0, 0.0, 1.0]));
+        assert!(unknown.largest().is_nan());
+    }
 
     /// Eigenvalues of `A A^T` against squared singular values of A.
     #[test]

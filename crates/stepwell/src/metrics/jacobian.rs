@@ -219,7 +219,7 @@ impl<M: Model> Kernel for RankByGram<'_, M> {
         }
         // entries that are not finite, or so small or large that squares are not
         let trace: f64 = (0..n).map(|i| gram.row(i)[i]).sum();
-        if !(trace > 1e-250 && trace < 1e250) {
+        if !(trace > 1e-100 && trace < 1e100) {
             return None;
         }
         let tridiagonal = Tridiagonal::of(gram);

@@ -235,8 +235,8 @@ fn neuron_step<const B: usize>(
         let biases = &mut biases[from..from + B];
         for l in 0..B {
             biases[l] -= delta[l];
-            z[l] = biases[l];
         }
+        z.copy_from_slice(biases);
     }
     for (i, (x, next_x)) in x.iter().zip(next_x).enumerate() {
         let row = &mut weights[i * m + from..i * m + from + B];

@@ -1,0 +1,192 @@
+//! Specs: every experiment file is read, prepared, run for a while and measured; what is wrong is named.
+
+use std::collections::BTreeMap;
+
+use stepwell::probe::Probe;
+use stepwell::run::{Status, record};
+use stepwell::spec::{Array, ArraySource, NoFiles, Spec};
+
+/// Every file in `experiments/`, by name.
+fn experiments() -> Vec<(String, Spec)> {
+    let folder = format!("{}/../../experiments", env!("CARGO_MANIFEST_DIR"));
+    let mut found: Vec<(String, Spec)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_string_lossy().to_string();
+            (name.clone(), toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
+        })
+        .collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+fn experiment(name: &str) -> Spec {
+    experiments().into_iter().find(|(found, _)| found == name).unwrap().1
+}
+
+#[test]
+fn experiments_run_and_their_published_keys_are_series() {
+    let found = experiments();
+    for name in ["diagonal", "relu-1d", "teacher-2", "teacher-3"] {
+        assert!(found.iter().any(|(found, _)| found == name), "{name} is missing");
+    }
+    let mut finished = BTreeMap::new();
+    for (name, spec) in found {
+        for variant in &spec.variants {
+            let prepared = spec.with_variant(variant).prepare(&NoFiles).unwrap();
+            let data = prepared.data(0).unwrap();
+            let instruments = prepared.instruments(&data);
+            let mut runner = prepared.start(0, data);
+            let layers = runner.layers().len();
+            let names: Vec<_> = Probe::ALL.iter().flat_map(|probe| probe.series(layers)).collect();
+            for key in variant.published.keys() {
+                assert!(names.iter().any(|name| name == key), "{name}: no series {key}");
+            }
+            let mut plan = prepared.record_plan(&[Probe::Rank, Probe::NonzeroShare]);
+            plan.grid.truncate(101);
+            let mut seen = Vec::new();
+            // a run with a large step size may diverge, which is no failure
+            let (status, records) = record(&mut *runner, &instruments, &plan, |_, name, _| {
+                seen.push(name.to_string());
+                true
+            });
+            let losses = &records.get("train_loss").unwrap().values;
+            assert!(losses.len() == 101 || status != Status::Finished, "{name}");
+            assert!(losses.len() < 101 || records.last("rank") > 0.0, "{name}");
+            *finished.entry(name.clone()).or_insert(0) += usize::from(losses.len() == 101);
+            assert_eq!(records.get("nonzero_share_1").is_some(), layers > 0);
+            let count: usize = records.series.iter().map(|series| series.values.len()).sum();
+            // a loss that is not finite ends the run and is recorded, but not shown
+            let unseen = losses.iter().filter(|loss| !loss.is_finite()).count();
+            assert_eq!(count, seen.len() + unseen);
+        }
+        // a fresh data set for each seed, where data can be drawn
+        let fresh = spec.seeded(true).prepare(&NoFiles).unwrap();
+        let labels = |seed| fresh.data(seed).unwrap().train.y.clone();
+        assert_eq!(labels(1) == labels(2), name == "relu-1d", "{name}");
+        let text = toml::to_string(&spec).unwrap();
+        assert_eq!(toml::from_str::<Spec>(&text).unwrap(), spec, "{name} changes when it is written and read");
+    }
+    assert!(finished.values().all(|count| *count > 0), "{finished:?}");
+}
+
+/// All probes at once give what each gives alone, and the run goes on as if it had not been looked at.
+#[test]
+fn probes_agree_alone_and_together_and_do_not_disturb() {
+    let prepared = experiment("teacher-3").prepare(&NoFiles).unwrap();
+    let data = prepared.data(0).unwrap();
+    let instruments = prepared.instruments(&data);
+    let mut runner = prepared.start(5, data.clone());
+    runner.advance(60);
+    let together = runner.measure(&instruments, &Probe::ALL);
+    let alone: Vec<_> = Probe::ALL.iter().flat_map(|probe| runner.measure(&instruments, &[*probe])).collect();
+    assert_eq!(format!("{together:?}"), format!("{alone:?}"));
+    let names: Vec<&str> = together.iter().map(|(name, _)| name.as_ref()).collect();
+    assert!(names.contains(&"feature_sparsity_2") && names.contains(&"dead_neurons_1"));
+    let value = |name: &str| together.iter().find(|(found, _)| found == name).unwrap().1;
+    assert!(value("feature_sparsity_1") <= value("nonzero_share_1") && value("effective_rank") <= value("rank"));
+    assert!(value("batch_sharpness") > 0.0 && value("column_norm_max") > 0.0 && value("kinks").is_nan());
+    runner.advance(40);
+    let mut other = prepared.start(5, data);
+    other.advance(100);
+    assert_eq!(runner.theta(), other.theta());
+}
+
+/// What figures draw: the predictor on a grid with its kinks, and the neurons in the plane.
+#[test]
+fn runners_show_their_predictor_kinks_and_neurons() {
+    let prepared = experiment("relu-1d").prepare(&NoFiles).unwrap();
+    let data = prepared.data(0).unwrap();
+    let runner = prepared.start(0, data.clone());
+    let h = runner.predict(&data.train.x);
+    let loss = h.iter().zip(&data.train.y).map(|(h, y)| (h - y) * (h - y)).sum::<f64>() / 12.0;
+    let measured = runner.measure(&prepared.instruments(&data), &[Probe::TrainLoss, Probe::Kinks]);
+    assert!((loss / measured[0].1 - 1.0).abs() < 1e-13);
+    let kinks = runner.kinks(1e-3).unwrap();
+    assert_eq!((kinks.len() as f64, runner.layers()), (measured[1].1, vec![100]));
+    // first weights are +-2.5 and biases 2.5 normal: the kinks lie at normal places, most of them in the data's range
+    assert!((50..100).contains(&kinks.len()), "{}", kinks.len());
+
+    let prepared = experiment("teacher-2").prepare(&NoFiles).unwrap();
+    let mut runner = prepared.start(0, prepared.data(0).unwrap());
+    let before = runner.neurons().unwrap();
+    // output weights begin at 0
+    assert!((before.rows(), before.cols()) == (20, 2) && before.as_slice().iter().all(|v| *v == 0.0));
+    runner.advance(100);
+    assert!(runner.neurons().unwrap().as_slice().iter().any(|v| *v != 0.0));
+    assert!(runner.kinks(1e-3).is_none());
+}
+
+const NETWORK: &str = r#"
+steps = 10
+model.fully_connected = { hidden = [4], bias = [true, false] }
+loss = "logistic"
+data.file.path = "mine"
+init = "he"
+dynamics.sgd = {}
+schedule.step_size = 0.1
+"#;
+
+/// Arrays that are said to be in any file.
+struct Mine(&'static [f64]);
+
+impl ArraySource for Mine {
+    fn arrays(&self, _: &str) -> Result<BTreeMap<String, Array>, String> {
+        let n = self.0.len();
+        let x = Array { shape: vec![n, 2], values: (0..2 * n).map(|k| k as f64 / 10.0).collect() };
+        let y = Array { shape: vec![n], values: self.0.to_vec() };
+        Ok(BTreeMap::from([("x".to_string(), x), ("y".to_string(), y)]))
+    }
+}
+
+fn refusal(text: &str, labels: &'static [f64]) -> String {
+    toml::from_str::<Spec>(text).unwrap().prepare(&Mine(labels)).unwrap_err().to_string()
+}
+
+#[test]
+fn logistic_networks_on_your_own_labels() {
+    let prepared = toml::from_str::<Spec>(NETWORK).unwrap().prepare(&Mine(&[1.0, -1.0, 1.0])).unwrap();
+    let mut runner = prepared.start(1, prepared.data(1).unwrap());
+    assert_eq!(runner.advance(10), Status::Finished);
+    assert_eq!(
+        refusal(NETWORK, &[1.0, 0.0]),
+        "data: y = 0 at index 1, expected labels +1 and -1 for the logistic loss"
+    );
+    let noise = NETWORK.replace("sgd", "label_noise");
+    assert_eq!(refusal(&noise, &[1.0, -1.0]), "dynamics.label_noise: the logistic loss, expected a square loss");
+    let regression =
+        NETWORK.replace("data.file.path = \"mine\"", "data.sparse_regression = { n = 5, d = 4, sparsity = 1 }");
+    assert_eq!(
+        refusal(&regression, &[]),
+        "data: labels of a regression, expected labels +1 and -1 for the logistic loss"
+    );
+}
+
+#[test]
+fn bad_networks_are_named() {
+    let with = |from: &str, to: &str| refusal(&NETWORK.replace(from, to), &[1.0, -1.0]);
+    assert_eq!(with("[4]", "[4, 0]"), "model.fully_connected.hidden: 0, expected layers of at least one neuron");
+    assert_eq!(
+        with("[true, false]", "[true]"),
+        "model.fully_connected.bias: 1 entries, expected 2, one a layer with the output's last"
+    );
+    assert_eq!(
+        with("init = \"he\"", "init.layers.weights = [\"he\", { normal = -1.0 }]"),
+        "init.layers.weights: -1, expected a scale of at least 0"
+    );
+    assert_eq!(
+        with("model.fully_connected = { hidden = [4], bias = [true, false] }", "model = \"linear\""),
+        "init: an initialization of layers, expected model.fully_connected to go with it"
+    );
+    let error = toml::from_str::<Spec>(&NETWORK.replace("[true, false]", "3")).unwrap_err().to_string();
+    assert!(error.contains("one setting for all layers, or a list with one for each layer"), "{error}");
+    let mut spec = experiment("teacher-2");
+    let stepwell::spec::DataSpec::TeacherStudent(data) = &mut spec.data else { panic!() };
+    data.teacher.given[0].weights[1].pop();
+    assert_eq!(
+        spec.prepare(&NoFiles).unwrap_err().to_string(),
+        "data.teacher_student.teacher.given[0]: another shape, expected 3 lists of 2 weights and 0 biases"
+    );
+}
