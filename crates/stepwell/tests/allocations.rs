@@ -8,7 +8,7 @@ use stepwell::data::{Dataset, Samples, SparseRegression};
 use stepwell::dynamics::{BatchRule, Dynamics, GradientDescent, LabelNoise, MiniBatch, Sampler, Sgd};
 use stepwell::linalg::Matrix;
 use stepwell::loss::Loss;
-use stepwell::model::{DiagonalLinear, Linear, Model, ScalarToy};
+use stepwell::model::{DiagonalLinear, FullyConnected, Linear, Model, ScalarToy};
 use stepwell::problem::Problem;
 use stepwell::run::Run;
 use stepwell::schedule::Schedule;
@@ -55,6 +55,14 @@ fn steps_do_not_allocate() {
     let train = Samples::new(Matrix::from_rows(2, 1, &x), x.to_vec(), ["x", "y"]).unwrap();
     let scalar = Arc::new(Dataset::new(train, None, None).unwrap());
     let toy = Problem { model: ScalarToy, data: scalar, loss: Loss::QuarterMeanSquare };
+    let network = |hidden: &[usize], loss| Problem {
+        model: FullyConnected::new(37, hidden, &vec![true; hidden.len() + 1]),
+        data: Arc::clone(&data),
+        loss,
+    };
+    // 37 x 9 + 9 + 9 + 1 and 37 x 6 + 6 + 6 x 5 + 5 + 5 + 1 parameters
+    let (one, two) = (network(&[9], Loss::MeanSquare), network(&[6, 5], Loss::Logistic));
+    let weights: Vec<f64> = (0..352).map(|k| 0.01 * f64::from(k % 21 - 10)).collect();
     let start = [0.1; 74];
     let sampler = || Sampler::own(3, 12);
     let found = [
@@ -65,9 +73,12 @@ fn steps_do_not_allocate() {
         allocations_of_steps(diagonal(), MiniBatch::new(BatchRule::WithoutReplacement, 3, 12, sampler()), &start),
         allocations_of_steps(diagonal(), MiniBatch::new(BatchRule::Epochs, 5, 12, sampler()), &start),
         allocations_of_steps(linear, Sgd::new(sampler()), &start[..37]),
+        allocations_of_steps(one, Sgd::new(sampler()), &weights),
+        allocations_of_steps(two.clone(), Sgd::new(sampler()), &weights[..269]),
+        allocations_of_steps(two, MiniBatch::new(BatchRule::Epochs, 5, 12, sampler()), &weights[..269]),
         allocations_of_steps(toy, Sgd::new(Sampler::own(3, 2)), &[0.5]),
     ];
-    assert_eq!(found, [0; 8]);
+    assert_eq!(found, [0; 11]);
     // the counter counts
     let before = COUNT.with(Cell::get);
     drop(std::hint::black_box(vec![0_u8; 10]));

@@ -80,10 +80,15 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
             acc[LANE + l] += a[l] * b[l];
         }
     });
-    for j in end..a.len() {
-        acc[j % LANES] += a[j] * b[j];
+    if end == a.len() {
+        return combine(acc);
     }
-    combine(acc)
+    // a copy, so that the lanes above stay in registers
+    let mut last = acc;
+    for j in end..a.len() {
+        last[j % LANES] += a[j] * b[j];
+    }
+    combine(last)
 }
 
 /// `sum_j a_j^2`.
@@ -116,10 +121,15 @@ pub fn dot3(u: &[f64], v: &[f64], x: &[f64]) -> f64 {
             acc[LANE + l] += (u[l] * v[l]) * x[l];
         }
     });
-    for j in end..x.len() {
-        acc[j % LANES] += (u[j] * v[j]) * x[j];
+    if end == x.len() {
+        return combine(acc);
     }
-    combine(acc)
+    // a copy, so that the lanes above stay in registers
+    let mut last = acc;
+    for j in end..x.len() {
+        last[j % LANES] += (u[j] * v[j]) * x[j];
+    }
+    combine(last)
 }
 
 /// `out += a x`.

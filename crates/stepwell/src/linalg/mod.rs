@@ -5,11 +5,11 @@ pub mod lanes;
 mod matrix;
 mod qr;
 mod singular_values;
-mod symmetric_eigen;
 mod symmetric;
+mod symmetric_eigen;
 
 pub use lanczos::{Extreme, largest_eigenvalue};
 pub use matrix::{AlignedVec, Matrix};
 pub use singular_values::singular_values;
-pub use symmetric_eigen::{SymmetricEigen, symmetric_eigen};
 pub(crate) use symmetric::Tridiagonal;
+pub use symmetric_eigen::{SymmetricEigen, symmetric_eigen};

@@ -191,10 +191,16 @@ impl FullyConnected {
                 acc[LANE + l] += terms[l];
             }
         });
-        for j in end..m {
-            acc[j % LANES] += neuron_step::<1>(j, weights, biases, outgoing, activations, x, next_x, w)[0];
-        }
-        let sum = combine(acc);
+        let sum = if end == m {
+            combine(acc)
+        } else {
+            // a copy, so that the lanes above stay in registers
+            let mut last = acc;
+            for j in end..m {
+                last[j % LANES] += neuron_step::<1>(j, weights, biases, outgoing, activations, x, next_x, w)[0];
+            }
+            combine(last)
+        };
         match output_bias {
             [bias] => {
                 *bias -= w;
