@@ -45,6 +45,15 @@ pub enum Command {
 pub enum Figure {
     /// Diagonal linear networks: loss stabilization and sparse features (the paper's first figure)
     Diagonal,
+    /// A ReLU network on 12 points in 1D: kinks vanish, features become sparse
+    #[value(name = "relu-1d")]
+    Relu1d,
+    /// A two-layer ReLU student of a two-layer teacher
+    #[value(name = "teacher-2")]
+    Teacher2,
+    /// A three-layer ReLU student of a three-layer teacher
+    #[value(name = "teacher-3")]
+    Teacher3,
     /// Gradient descent on a quadratic: the three regimes against their closed forms
     Quadratic,
     /// The scalar toy model: bouncing, its regions, its bifurcations
@@ -56,6 +65,9 @@ impl Figure {
     pub fn name(self) -> &'static str {
         match self {
             Self::Diagonal => "diagonal",
+            Self::Relu1d => "relu-1d",
+            Self::Teacher2 => "teacher-2",
+            Self::Teacher3 => "teacher-3",
             Self::Quadratic => "quadratic",
             Self::Toy => "toy",
         }
@@ -136,6 +148,8 @@ pub enum SpecCommand {
 /// `measure`.
 #[derive(Subcommand)]
 pub enum MeasureCommand {
+    /// Feature sparsity coefficient of a layer's activations
+    Sparsity(SparsityArgs),
     /// Numerical rank of a matrix
     Rank {
         /// A .npy, .npz or .safetensors file
@@ -150,4 +164,32 @@ pub enum MeasureCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `measure sparsity`.
+#[derive(Args)]
+pub struct SparsityArgs {
+    /// A .npy, .npz or .safetensors file: samples x neurons; further dimensions are flattened behind the first
+    pub file: PathBuf,
+    /// Neurons whose absolute correlation exceeds this are duplicates
+    #[arg(long, value_name = "C", default_value_t = 0.95)]
+    pub threshold: f64,
+    /// Divide each sample's activations by their norm first, as for the shallow networks
+    #[arg(long)]
+    pub normalize: bool,
+    /// Count entries other than 0 as active, not only those above 0
+    #[arg(long)]
+    pub nonzero: bool,
+    /// Take N neurons at random, as for layers wider than 1000
+    #[arg(long, value_name = "N")]
+    pub subset: Option<usize>,
+    /// The seed of --subset
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "subset")]
+    pub seed: u64,
+    /// The array, where the file holds several
+    #[arg(long, visible_alias = "tensor", value_name = "NAME")]
+    pub array: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -101,14 +101,20 @@ pub fn thousands(n: u64) -> String {
     groups.join(",")
 }
 
-/// A probe's name in words.
+/// A series' name in words: `feature_sparsity_2` is "feature sparsity, layer 2".
 pub fn probe_words(name: &str) -> String {
-    match name {
+    let (stem, layer) = match name.rsplit_once('_') {
+        Some((stem, layer)) if layer.parse::<usize>().is_ok() => (stem, Some(layer)),
+        _ => (name, None),
+    };
+    let words = match stem {
         "nonzero" => "non-zero coordinates".into(),
         "rank" => "rank of the Jacobian".into(),
         "parameter_norm" => "norm of parameters".into(),
+        "nonzero_share" => "non-zero activations".into(),
         other => other.replace('_', " "),
-    }
+    };
+    layer.map_or(words.clone(), |layer| format!("{words}, layer {layer}"))
 }
 
 /// The first letter as a capital.
@@ -136,6 +142,7 @@ mod tests {
     fn words_and_thousands() {
         assert_eq!(thousands(100_001), "100,001");
         assert_eq!(thousands(7), "7");
+        assert_eq!(probe_words("feature_sparsity_2"), "feature sparsity, layer 2");
         assert_eq!(capitalized(&probe_words("train_loss")), "Train loss");
     }
 

@@ -129,6 +129,8 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
     let text = |error: DrawingAreaErrorKind<_>| error.to_string();
     let (mut y, left) = (44, 70);
+    // long legends stand closer
+    let gap = if entries.len() > 6 { 4 } else { 12 };
     for entry in entries {
         let line = |dy: i32| vec![(left, y + dy), (left + 44, y + dy)];
         match &entry.mark {
@@ -160,7 +162,7 @@ fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
             area.draw(&Text::new(words.to_string(), (left + 58, y - 10), style)).map_err(text)?;
             y += if k == 0 { 26 } else { 23 };
         }
-        y += 12;
+        y += gap;
     }
     Ok(())
 }

@@ -2,9 +2,7 @@
 
 mod published;
 mod quadratic;
-mod sensitivity;
 mod toy;
-mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +15,9 @@ use crate::store::Folder;
 pub fn embedded_spec(figure: &str) -> Option<&'static str> {
     match figure {
         "diagonal" => Some(include_str!("../../../../../experiments/diagonal.toml")),
+        "relu-1d" => Some(include_str!("../../../../../experiments/relu-1d.toml")),
+        "teacher-2" => Some(include_str!("../../../../../experiments/teacher-2.toml")),
+        "teacher-3" => Some(include_str!("../../../../../experiments/teacher-3.toml")),
         "quadratic" => Some(include_str!("../../../../../experiments/quadratic.toml")),
         "toy" => Some(include_str!("../../../../../experiments/toy.toml")),
         _ => None,
@@ -26,7 +27,7 @@ pub fn embedded_spec(figure: &str) -> Option<&'static str> {
 /// Reproduces a figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     match args.figure {
-        Figure::Diagonal => published::run(args),
+        Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => published::run(args),
         Figure::Quadratic => quadratic::run(args),
         Figure::Toy => toy::run(args),
     }
@@ -36,6 +37,9 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
 fn authors_seconds(figure: Figure) -> Option<f64> {
     match figure {
         Figure::Diagonal => Some(35.6),
+        Figure::Relu1d => Some(29.8),
+        Figure::Teacher2 => Some(14.8),
+        Figure::Teacher3 => Some(38.1),
         Figure::Quadratic | Figure::Toy => None,
     }
 }

@@ -1,0 +1,231 @@
+//! Figures of the paper: its settings over seeds, beside the numbers that were published.
+
+mod observations;
+mod report;
+mod sensitivity;
+mod shapes;
+mod summary;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use stepwell::metrics::Phase;
+use stepwell::record::Records;
+use stepwell::spec::Prepared;
+use stepwell::statistics::Share;
+
+use self::observations::{Observation, observations};
+use self::sensitivity::Sensitivity;
+use super::{embedded_spec, folder};
+use crate::cli::{Figure as FigureName, ReproduceArgs};
+use crate::ensemble::{Job, Outcome, bouncing, run_all};
+use crate::failure::Failure;
+use crate::figures::series::{Group, legend, panels};
+use crate::figures::{COLORS, Entry, Figure, INK, Mark};
+use crate::output::{print, print_json};
+use crate::spec_file::SpecFile;
+use crate::store::append_csv;
+use crate::{interrupt, progress};
+
+const DEFAULT_SEEDS: u64 = 100;
+
+/// One published setting.
+struct Setting {
+    label: String,
+    published: BTreeMap<String, f64>,
+    /// As it was published, where its sample indices are known.
+    as_published: Option<Prepared>,
+    over_seeds: Prepared,
+}
+
+/// What was measured of a setting.
+struct Measured {
+    as_published: Option<Outcome>,
+    seeds: Vec<Outcome>,
+    sensitivity: Sensitivity,
+    /// Share of sign changes along the dominant direction, one a seed.
+    bouncing: Vec<f64>,
+}
+
+/// All that a figure shows and prints.
+struct Results<'a> {
+    args: &'a ReproduceArgs,
+    file: &'a SpecFile,
+    settings: Vec<Setting>,
+    measured: Vec<Measured>,
+    observations: Vec<Observation>,
+    count: u64,
+}
+
+/// Runs the figure.
+pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let name = args.figure.name();
+    let text = embedded_spec(name).unwrap_or_default();
+    let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
+    let folder = folder(args)?;
+    let settings = settings(&file, args.fresh.is_some())?;
+    let count = args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS);
+    let measured = measure(&file, &settings, count)?;
+    folder.write("spec.toml", text.as_bytes())?;
+    folder.write("records.csv", csv(&settings, &measured).as_bytes())?;
+    if interrupt::stopped() {
+        let place = folder.path().display();
+        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
+    }
+    let observations = observations(&settings, &measured);
+    let results = Results { args, file: &file, settings, measured, observations, count };
+    figure(&results)?.write(&folder, name)?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let summary = results.summary(elapsed);
+    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    if args.json {
+        print_json(&summary)?
+    } else {
+        print(&results.report(elapsed, folder.path()))?
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(file: &SpecFile, fresh_data: bool) -> Result<Vec<Setting>, Failure> {
+    let one = |variant: &stepwell::spec::VariantSpec| {
+        let spec = file.spec.with_variant(variant);
+        // a spec without seeds of its own to replace was not published with its indices
+        let known = spec.seeded(false) != spec;
+        Ok(Setting {
+            label: variant.label.clone(),
+            published: variant.published.clone(),
+            over_seeds: file.prepare(&spec.seeded(fresh_data))?,
+            as_published: known.then(|| file.prepare(&spec)).transpose()?,
+        })
+    };
+    file.spec.variants.iter().map(one).collect()
+}
+
+fn measure(file: &SpecFile, settings: &[Setting], count: u64) -> Result<Vec<Measured>, Failure> {
+    let costly_seeds = file.spec.record.costly_seeds;
+    let mut jobs = Vec::new();
+    for setting in settings {
+        jobs.extend(setting.as_published.iter().map(|prepared| Job { prepared, seed: 1, costly_everywhere: true }));
+        let over_seeds = |seed| Job { prepared: &setting.over_seeds, seed, costly_everywhere: seed <= costly_seeds };
+        jobs.extend((1..=count).map(over_seeds));
+    }
+    let bar = progress::bar(jobs.len() as u64, "runs");
+    let outcomes = run_all(&jobs, &bar).map_err(|error| file.explain(&error))?;
+    bar.finish_and_clear();
+    let mut outcomes = outcomes.into_iter();
+    let mut measured = Vec::new();
+    for setting in settings {
+        let as_published = if setting.as_published.is_some() { outcomes.next() } else { None };
+        let seeds: Vec<Outcome> = outcomes.by_ref().take(count as usize).collect();
+        let reference = setting.as_published.as_ref().zip(as_published.as_ref());
+        let (prepared, run) = reference.unwrap_or((&setting.over_seeds, first_survivor(&seeds)));
+        let some = 1..=count.min(costly_seeds);
+        let bouncing = some.map(|seed| bouncing(&setting.over_seeds, seed)).collect::<Result<_, _>>();
+        measured.push(Measured {
+            sensitivity: Sensitivity::measure(file, prepared, run)?,
+            bouncing: bouncing.map_err(|error| file.explain(&error))?,
+            as_published,
+            seeds,
+        });
+    }
+    Ok(measured)
+}
+
+/// The first run that did not diverge; the first of all where there is none.
+fn first_survivor(seeds: &[Outcome]) -> &Outcome {
+    seeds.iter().find(|run| !run.diverged()).unwrap_or(&seeds[0])
+}
+
+impl Measured {
+    /// The run that is shown by itself: the published one where there is one, else the first seed that did not diverge.
+    fn first(&self) -> &Outcome {
+        self.as_published.as_ref().unwrap_or(first_survivor(&self.seeds))
+    }
+
+    fn diverged(&self) -> Share {
+        Share::of(self.seeds.iter().filter(|run| run.diverged()).count(), self.seeds.len())
+    }
+
+    /// The last values over seeds; NaN where a run diverged.
+    fn finals(&self, series: &str) -> Vec<f64> {
+        self.seeds.iter().map(|run| run.final_value(series)).collect()
+    }
+
+    /// Records of the runs that did not diverge.
+    fn survivors(&self) -> Vec<&Records> {
+        self.seeds.iter().filter(|run| !run.diverged()).map(|run| &run.records).collect()
+    }
+
+    fn stabilized(&self) -> impl Iterator<Item = &Outcome> {
+        self.seeds.iter().filter(|run| run.stabilization.phase == Phase::Stabilized)
+    }
+
+    /// Level of the loss, over the seeds whose loss stabilized while the step size was large.
+    fn levels(&self) -> Vec<f64> {
+        self.stabilized().map(|run| run.stabilization.level).collect()
+    }
+}
+
+/// The recorded series that have a row in the table: all but the step size.
+fn listed(measured: &[Measured]) -> Vec<String> {
+    let names = |run: &Outcome| run.records.series.iter().map(|series| series.name.to_string()).collect::<Vec<_>>();
+    let runs = measured.iter().flat_map(|m| m.as_published.iter().chain(&m.seeds));
+    let longest = runs.map(names).max_by_key(Vec::len).unwrap_or_default();
+    longest.into_iter().filter(|name| name != "step_size").collect()
+}
+
+fn csv(settings: &[Setting], measured: &[Measured]) -> String {
+    let mut out = String::from("run,seed,step,series,value\n");
+    for (setting, measured) in settings.iter().zip(measured) {
+        let label = setting.label.replace('"', "\"\"");
+        if let Some(run) = &measured.as_published {
+            append_csv(&mut out, &format!("\"{label}\",published,"), &run.records);
+        }
+        for run in &measured.seeds {
+            append_csv(&mut out, &format!("\"{label}\",{},", run.seed), &run.records);
+        }
+    }
+    out
+}
+
+fn figure(results: &Results<'_>) -> Result<Figure, Failure> {
+    let Results { args, file, settings, measured, .. } = results;
+    let recorded = listed(measured);
+    // losses and rank first, as in the paper
+    let first = ["train_loss", "test_loss", "rank", "nonzero"];
+    let features =
+        |name: &&str| name.starts_with("feature_sparsity") || name.starts_with("nonzero_share") || *name == "kinks";
+    let mut shown: Vec<&str> = first.into_iter().filter(|name| recorded.iter().any(|r| r == name)).collect();
+    shown.extend(recorded.iter().map(String::as_str).filter(features));
+    shown.push("step_size");
+    let groups: Vec<Group<'_>> = settings
+        .iter()
+        .zip(measured)
+        .zip(COLORS)
+        .map(|((setting, measured), color)| Group {
+            label: &setting.label,
+            prepared: setting.as_published.as_ref().unwrap_or(&setting.over_seeds),
+            thin: Some(&measured.first().records),
+            survivors: measured.survivors(),
+            diverged: measured.diverged(),
+            color,
+        })
+        .collect();
+    let mut panels = panels(&shown, &groups);
+    let mut legend = legend(&groups);
+    let known = settings.iter().any(|setting| setting.as_published.is_some());
+    let thin = if known { "the published data and indices" } else { "the first seed that did not diverge" };
+    legend.push(Entry { mark: Mark::Thin(INK), text: thin.into() });
+    match args.figure {
+        FigureName::Relu1d => panels.extend(shapes::predictors(file, settings, measured, &mut legend)?),
+        FigureName::Teacher2 => panels.extend(shapes::movements(file, settings, measured, &mut legend)?),
+        _ => {}
+    }
+    let title = file.spec.title.clone().unwrap_or_default();
+    let title = args.fresh.map_or(title.clone(), |n| format!("{title}, {n} fresh data sets"));
+    let columns = if panels.len() > 8 { 4 } else { 3 };
+    Ok(Figure { title, columns, panels, legend })
+}
