@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::check::{SpecError, finite, fraction, refuse, require};
 use super::*;
 use crate::data::{Dataset, on_sphere, uniform_in_range};
-use crate::dynamics::{BatchRule, Dynamics, GradientDescent, IndexSource, LabelNoise, MiniBatch, Sampler, Sgd};
+use crate::dynamics::{BatchRule, Dynamics, Equation, GradientDescent, Grid, IndexSource};
+use crate::dynamics::{LabelNoise, MiniBatch, Sampler, Scheme, Sde, Sgd};
 use crate::linalg::Matrix;
 use crate::metrics::{JacobianRank, SparsityOptions, sharpness};
 use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
@@ -25,6 +26,7 @@ pub struct Prepared {
     theta: Option<Vec<f64>>,
     indices: Option<Arc<[u32]>>,
     instruments: Option<Instruments>,
+    sde: Option<(Equation, Scheme, Grid)>,
 }
 
 impl Spec {
@@ -67,7 +69,8 @@ impl Spec {
             _ => None,
         };
         let instruments = data.as_ref().map(|data| self.instruments(data));
-        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments })
+        let sde = self.dynamics.sde()?;
+        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments, sde })
     }
 
     fn check_sizes(&self, (n, d): (usize, usize)) -> Result<(), SpecError> {
@@ -245,6 +248,10 @@ impl Prepared {
         let n = data.train.len();
         let theta = self.theta(seed, &model);
         let problem = Problem { model, data, loss: self.spec.loss };
+        if let Some((equation, scheme, grid)) = self.sde {
+            let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
+            return self.start_dynamics(problem, sde, &theta);
+        }
         match &self.spec.dynamics {
             DynamicsSpec::GradientDescent => self.start_dynamics(problem, GradientDescent, &theta),
             DynamicsSpec::Sgd(s) => self.start_dynamics(problem, Sgd::new(self.sampler(&s.indices, seed, n)), &theta),
@@ -255,6 +262,7 @@ impl Prepared {
                 let dynamics = MiniBatch::new(s.rule, s.size, n, Sampler::own(seed, n));
                 self.start_dynamics(problem, dynamics, &theta)
             }
+            DynamicsSpec::Sde(_) | DynamicsSpec::FixedLabelNoise(_) => unreachable!("built when the spec was prepared"),
         }
     }
 
