@@ -1,6 +1,7 @@
 //! The theory: closed forms that runs are compared with, rigorous intervals and machine proofs, and every claim as a check.
 
 mod branch_and_bound;
+pub mod claims;
 mod interval;
 mod jet;
 pub mod quadratic;

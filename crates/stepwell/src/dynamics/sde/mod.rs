@@ -206,6 +206,19 @@ impl Sde {
         bounded
     }
 
+    /// One inner step of time `dt` with given Brownian increments: for exact moments, where normals are nodes of a quadrature.
+    pub(crate) fn inner_step<M: Model>(
+        &mut self,
+        problem: &Problem<M>,
+        state: &mut State<M>,
+        (eta, dt): (f64, f64),
+        brownian: &[f64],
+    ) -> bool {
+        self.begin(problem, state);
+        self.brownian.copy_from_slice(brownian);
+        self.substep(problem, state, eta, dt)
+    }
+
     #[inline(always)]
     fn refresh<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>) {
         self.weights.fill(0.0);
