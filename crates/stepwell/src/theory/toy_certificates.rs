@@ -77,8 +77,13 @@ impl Lemma {
     }
 }
 
+/// The box; ends that were moved outward from a short decimal are shown as that decimal.
 fn show<const N: usize>(names: [&str; N], over: [Interval; N]) -> String {
-    let ranges = names.iter().zip(over).map(|(name, x)| format!("{name} in [{}, {}]", x.lo(), x.hi()));
+    let short = |x: f64| {
+        let rounded = (x * 1e9).round() / 1e9;
+        if (x - rounded).abs() < 1e-15 { rounded + 0.0 } else { x }
+    };
+    let ranges = names.iter().zip(over).map(|(name, x)| format!("{name} in [{}, {}]", short(x.lo()), short(x.hi())));
     ranges.collect::<Vec<_>>().join(", ")
 }
 

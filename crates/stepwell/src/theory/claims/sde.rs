@@ -59,7 +59,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "sde-schemes",
-        statement: "Euler-Maruyama has weak order 1 in dt, the stochastic Heun scheme 2 (up to a term eta^2 dt) for the modified equations",
+        statement: "with one inner step, dt = eta, Euler-Maruyama solves the modified equations to weak order 1 and the stochastic Heun scheme to order 2",
         source: "Milstein, Tretyakov, SIAM J. Sci. Comput. 18 (1997)",
         method: Method::ClosedForm,
         expected: Verdict::Holds,
@@ -124,7 +124,7 @@ fn covariance() -> Finding {
     }
     Finding::residual(
         worst,
-        1e-12,
+        1e-10,
         Verdict::HoldsCorrected,
         "step covariance eta^2 Sigma: SGD's draws enumerated, the equations' by exact quadrature",
     )
@@ -152,23 +152,21 @@ fn order(equation: Equation, expected: f64) -> Finding {
     Finding::new(slope.is_within(expected, 0.15), Verdict::Holds, format!("order {slope}"), detail)
 }
 
+/// One inner step for each step of SGD: the error against many inner steps, over a range of eta.
 fn schemes() -> Finding {
-    let (problem, eta) = (problem(), 0.05);
-    let counts = [1_u64, 2, 4, 8];
-    let moments = |scheme, substeps: u64| {
+    let problem = problem();
+    let etas = [0.1, 0.05, 0.025, 0.0125, 0.006_25];
+    let moments = |scheme, eta: f64, substeps: u64| {
         let maps = of_sde(&problem, Equation::SecondOrder, scheme, eta, eta / substeps as f64);
-        second_moments(&maps, &START, 20 * substeps)
+        second_moments(&maps, &START, (1.0 / eta) as u64 * substeps)
     };
-    let exact = moments(Scheme::StochasticHeun, 512);
-    let dts = counts.map(|count| eta / count as f64);
-    let slope = |scheme| {
-        let errors = counts.map(|count| distance(&moments(scheme, count), &exact));
-        (Slope::of_power(&dts, &errors), errors[0])
-    };
-    let ((euler, first), (heun, second)) = (slope(Scheme::EulerMaruyama), slope(Scheme::StochasticHeun));
-    let passed = euler.is_within(1.0, 0.1) && heun.value > 1.5 && second < 0.1 * first;
-    let detail = format!("second-order equation, eta = 0.05, time 1; errors at dt = eta: {first:.1e} and {second:.1e}");
-    Finding::new(passed, Verdict::Holds, format!("orders {euler} and {heun}"), detail)
+    let errors = |scheme| etas.map(|eta| distance(&moments(scheme, eta, 1), &moments(Scheme::StochasticHeun, eta, 64)));
+    let (euler, heun) = (errors(Scheme::EulerMaruyama), errors(Scheme::StochasticHeun));
+    let slopes = [euler, heun].map(|errors| Slope::of_power(&etas, &errors));
+    let passed = slopes[0].is_within(1.0, 0.15) && slopes[1].is_within(2.0, 0.3);
+    let detail =
+        format!("second-order equation at time 1; errors at eta = dt = 0.1: {:.1e} and {:.1e}", euler[0], heun[0]);
+    Finding::new(passed, Verdict::Holds, format!("orders {} and {}", slopes[0], slopes[1]), detail)
 }
 
 /// `E|xi|^2` of the label noise of one step of time eta, where xi is `n/eta` times the coefficients of `grad h(x_i)`.

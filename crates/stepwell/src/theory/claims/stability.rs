@@ -1,3 +1,371 @@
-//! stability
-use super::Claim;
-pub(super) const CLAIMS: &[Claim] = &[];
+//! Where large steps come to rest: edge of stability, catapults, mean-square stability, flat minima.
+
+use std::sync::Arc;
+
+use super::{Claim, Finding, Method, Seeds, Verdict};
+use crate::data::{Dataset, Samples, SparseRegression};
+use crate::dynamics::{Dynamics, Equation, GradientDescent, Grid, IndexSource, Normalization};
+use crate::dynamics::{Sampler, Scheme, Sde, Sgd};
+use crate::linalg::{Matrix, lanes};
+use crate::loss::Loss;
+use crate::metrics::{jacobian, row_norms2, sharpness};
+use crate::model::{DiagonalLinear, Linear};
+use crate::problem::Problem;
+use crate::run::{Run, Status};
+use crate::schedule::Schedule;
+use crate::statistics::{Band, Share};
+
+pub(super) const CLAIMS: &[Claim] = &[
+    Claim {
+        name: "edge-of-stability",
+        statement: "gradient descent with eta above 2 / (sharpness of its small-step minimum) ends with a sharpness of at most 2 / eta, close to it",
+        source: "Cohen et al. 2021",
+        method: Method::ClosedForm,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: None,
+        check: |_| edge_of_stability(),
+    },
+    Claim {
+        name: "batch-sharpness",
+        statement: "SGD's curvature of single samples along their own gradients settles at 2 / eta while the largest eigenvalue of the Hessian stays below",
+        source: "Andreyev, Beneventano 2024",
+        method: Method::Statistics,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: Some(Seeds { least: 4, usual: 12 }),
+        check: batch_sharpness,
+    },
+    Claim {
+        name: "catapult-recursion",
+        statement: "one sample, y = 0: f' = f (1 - eta k + eta^2 f^2 / m), k' = k + (eta f^2 / m)(eta k - 4)",
+        source: "Lewkowycz et al. 2020",
+        method: Method::Identity,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: None,
+        check: |_| catapult_recursion(),
+    },
+    Claim {
+        name: "catapult-phases",
+        statement: "the loss falls monotonically for eta < 2/k_0, first rises and then falls at a lower k for 2/k_0 < eta < 4/k_0, and diverges above",
+        source: "Lewkowycz et al. 2020",
+        method: Method::ClosedForm,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: None,
+        check: |_| catapult_phases(),
+    },
+    Claim {
+        name: "mean-square-stability",
+        statement: "SGD on a quadratic is mean-square stable iff the radius of E[(I - eta H_i) x (I - eta H_i)] is below 1: at a smaller eta than gradient descent's 2 / lambda_max",
+        source: "Ma, Ying 2021; Mulayoff, Michaeli 2024",
+        method: Method::ClosedForm,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: None,
+        check: |_| mean_square_stability(),
+    },
+    Claim {
+        name: "label-noise-stationarity",
+        statement: "label noise drifts along the zero-loss set to stationary points of 1/n sum |grad h(x_i)|^2",
+        source: "Blanc et al. 2019",
+        method: Method::Statistics,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: Some(Seeds { least: 4, usual: 12 }),
+        check: stationarity,
+    },
+    Claim {
+        name: "column-norms",
+        statement: "conjecture: large steps shrink the norms of the Jacobian's columns that the fit does not need",
+        source: "Andriushchenko et al. 2023, section 3",
+        method: Method::Experiment,
+        expected: Verdict::Undecided,
+        correction: "",
+        seeds: None,
+        check: |_| column_norms(),
+    },
+];
+
+fn regression(n: usize, d: usize, seed: u64) -> Problem<DiagonalLinear> {
+    let data = SparseRegression { n, d, sparsity: 3, test: 0 }.draw_fresh(seed).expect("sizes are right");
+    Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare }
+}
+
+/// Sharpness at the end times eta/2, over step sizes from below to well above the threshold of the small-step minimum.
+fn edge_of_stability() -> Finding {
+    let problem = regression(12, 20, 1);
+    let start = [[0.3; 20], [0.05; 20]].concat();
+    let end = |eta: f64| {
+        let steps = (600.0 / eta) as u64;
+        let mut run = Run::new(problem.clone(), GradientDescent, Schedule::constant(eta), &start, steps);
+        let status = run.advance(steps);
+        (status, sharpness(&problem, run.theta()).value)
+    };
+    let flow = end(0.02).1;
+    let below = end(1.0 / flow).1 / flow;
+    let ratios: Vec<f64> =
+        [1.05, 1.15, 1.25].iter().map(|factor| factor * 2.0 / flow).map(|eta| end(eta).1 * eta / 2.0).collect();
+    let passed = (below - 1.0).abs() < 0.02 && ratios.iter().all(|ratio| (0.9..1.0 + 1e-6).contains(ratio));
+    let figure = format!("sharpness eta/2 {ratios:.3?}");
+    let detail = format!(
+        "step sizes 1.05, 1.15, 1.25 times 2/{flow:.3}, the small-step minimum's sharpness; at half of it {below:.3} of that"
+    );
+    Finding::new(passed, Verdict::Holds, figure, detail)
+}
+
+/// `sum_i g_i^T H_i g_i / sum_i |g_i|^2` with the gradients and Hessians of single samples.
+fn sample_curvature(problem: &Problem<DiagonalLinear>, theta: &[f64]) -> f64 {
+    use crate::model::Model;
+    let train = &problem.data.train;
+    let (mut curvature, mut squares) = (0.0, 0.0);
+    let mut gradient = vec![0.0; theta.len()];
+    let mut product = vec![0.0; theta.len()];
+    for (x, y) in train.x.iter_rows().zip(&train.y) {
+        let r = problem.model.predict(theta, x, &mut ()) - y;
+        gradient.fill(0.0);
+        problem.model.pullback(theta, x, &(), r, &mut gradient);
+        product.fill(0.0);
+        problem.model.curvature(theta, x, &(), r, &gradient, &mut product);
+        let square = lanes::norm2(&gradient);
+        // H_i = grad h grad h^T + r grad^2 h, g_i = r grad h
+        curvature += square * (square / (r * r)) + lanes::dot(&gradient, &product);
+        squares += square;
+    }
+    curvature / squares
+}
+
+/// Labels that no parameters fit, so that SGD does not come to rest.
+fn batch_sharpness(seeds: u64) -> Finding {
+    let (n, d) = (40, 10);
+    let clean = SparseRegression { n, d, sparsity: 3, test: 0 }.draw_fresh(2).expect("sizes are right").train;
+    let mut noise = crate::rng::Stream::new(2, crate::rng::Purpose::Init);
+    let y = clean.y.iter().map(|y| y + 0.3 * noise.normal()).collect();
+    let data =
+        Dataset::new(Samples::new(clean.x, y, ["x", "y"]).expect("shapes agree"), None, None).expect("shapes agree");
+    let problem = Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare };
+    let start = [[0.6; 10], [0.3; 10]].concat();
+    let mut table = Vec::new();
+    let mut passed = true;
+    for eta in [0.04, 0.06, 0.08] {
+        let values: Vec<(f64, f64)> = (0..seeds)
+            .map(|seed| {
+                let sgd = Sgd::new(Sampler::own(seed, n));
+                let mut run = Run::new(problem.clone(), sgd, Schedule::constant(eta), &start, u64::MAX);
+                run.advance(20_000);
+                let mut sums = (0.0, 0.0);
+                for _ in 0..40 {
+                    run.advance(250);
+                    sums.0 += sample_curvature(&problem, run.theta()) * eta / 2.0 / 40.0;
+                    sums.1 += sharpness(&problem, run.theta()).value * eta / 2.0 / 40.0;
+                }
+                sums
+            })
+            .collect();
+        let batch = Band::of(&values.iter().map(|v| v.0).collect::<Vec<_>>());
+        let full = Band::of(&values.iter().map(|v| v.1).collect::<Vec<_>>());
+        passed &= (0.8..1.2).contains(&batch.median) && full.median < 0.8;
+        table.push(format!("{:.2} ({:.2})", batch.median, full.median));
+    }
+    let detail = format!("batch (full) sharpness times eta/2 at eta = 0.04, 0.06, 0.08, medians over {seeds} seeds");
+    Finding::new(passed, Verdict::Holds, table.join(", "), detail)
+}
+
+/// `h = sum_j u_j v_j / sqrt(m)` on one sample with label 0.
+fn one_sample(m: usize) -> Problem<DiagonalLinear> {
+    let x = Matrix::from_rows(1, m, &vec![1.0 / (m as f64).sqrt(); m]);
+    let train = Samples::new(x, vec![0.0], ["x", "y"]).expect("shapes agree");
+    let data = Dataset::new(train, None, None).expect("shapes agree");
+    Problem { model: DiagonalLinear::new(m), data: Arc::new(data), loss: Loss::HalfMeanSquare }
+}
+
+const M: usize = 16;
+
+fn catapult_start() -> Vec<f64> {
+    (0..2 * M).map(|k| 0.8 + 0.4 * ((k * 7 % 11) as f64 / 11.0 - 0.5) * if k < M { 1.0 } else { 0.9 }).collect()
+}
+
+/// f and k, the tangent kernel.
+fn output_and_kernel(problem: &Problem<DiagonalLinear>, theta: &[f64]) -> (f64, f64) {
+    let f = problem.residuals(theta, &problem.data.train)[0];
+    (f, row_norms2(&problem.model, theta, &problem.data.train.x)[0])
+}
+
+fn catapult_recursion() -> Finding {
+    let problem = one_sample(M);
+    let mut worst = 0.0_f64;
+    for factor in [0.5, 1.5, 2.5, 3.5] {
+        let start = catapult_start();
+        let eta = factor / output_and_kernel(&problem, &start).1;
+        let mut run = Run::new(problem.clone(), GradientDescent, Schedule::constant(eta), &start, 60);
+        for _ in 0..60 {
+            let (f, k) = output_and_kernel(&problem, run.theta());
+            run.advance(1);
+            let (next_f, next_k) = output_and_kernel(&problem, run.theta());
+            let square = eta * f * f / M as f64;
+            worst = worst.max((next_f - f * (1.0 - eta * k + eta * square)).abs() / (f.abs() + 1e-300).max(1e-12));
+            worst = worst.max((next_k - k - square * (eta * k - 4.0)).abs() / k);
+        }
+    }
+    Finding::residual(worst, 1e-12, Verdict::Holds, "m = 16, eta k_0 = 0.5, 1.5, 2.5, 3.5, 60 steps each")
+}
+
+fn catapult_phases() -> Finding {
+    let problem = one_sample(M);
+    // a small output, so that the phases are those of k_0 alone
+    let start: Vec<f64> =
+        catapult_start().iter().enumerate().map(|(k, t)| if k < M && k % 2 == 0 { -t } else { *t }).collect();
+    let (_, k0) = output_and_kernel(&problem, &start);
+    let phase = |factor: f64| {
+        let eta = factor / k0;
+        let mut run = Run::new(problem.clone(), GradientDescent, Schedule::constant(eta), &start, 2_000);
+        let first = problem.train_loss(&start);
+        let (mut highest, mut last) = (first, first);
+        let mut monotone = true;
+        while run.advance(1) == Status::Running {
+            let loss = problem.train_loss(run.theta());
+            monotone &= loss <= last * (1.0 + 1e-12) + 1e-300;
+            highest = highest.max(loss);
+            last = loss;
+        }
+        let diverged = matches!(run.status(), Status::Diverged { .. });
+        let kernel = output_and_kernel(&problem, run.theta()).1;
+        (monotone, highest / first, last / first, kernel / k0, kernel * eta, diverged)
+    };
+    let lazy = [0.5, 1.0, 1.9].map(phase);
+    let catapult = [2.1, 2.5, 3.5].map(phase);
+    let divergent = [4.3, 5.0].map(phase);
+    let passed = lazy.iter().all(|p| p.0 && p.2 < 1e-10)
+        && catapult.iter().all(|p| !p.0 && p.1 > 2.0 && p.2 < 1e-6 && p.3 < 1.0 && p.4 < 2.0)
+        && divergent.iter().all(|p| p.5);
+    let kernels: Vec<f64> = catapult.iter().map(|p| p.4).collect();
+    let detail = format!(
+        "eta k_0 = 0.5, 1, 1.9 | 2.1, 2.5, 3.5 | 4.3, 5; the loss rises by up to {:.0e} in between",
+        catapult[2].1
+    );
+    Finding::new(passed, Verdict::Holds, format!("eta k at the end of the catapults {kernels:.2?}"), detail)
+}
+
+/// Second moments of `1/n sum (I - eta H_i) S (I - eta H_i)`, `H_i = x_i x_i^T`: their growth a step, by iteration.
+fn second_moment_radius(x: &Matrix, eta: f64) -> f64 {
+    let d = x.cols();
+    let mut moment: Vec<f64> = (0..d * d).map(|k| if k % (d + 1) == 0 { 1.0 } else { 0.0 }).collect();
+    let mut growth = 0.0;
+    for _ in 0..2_000 {
+        let mut next = vec![0.0; d * d];
+        for row in x.iter_rows() {
+            let a = |j: usize, k: usize| if j == k { 1.0 } else { 0.0 } - eta * row[j] * row[k];
+            for (index, out) in next.iter_mut().enumerate() {
+                let (j, k) = (index / d, index % d);
+                let image = |l: usize| (0..d).map(|m| moment[l * d + m] * a(m, k)).sum::<f64>();
+                *out += (0..d).map(|l| a(j, l) * image(l)).sum::<f64>() / x.rows() as f64;
+            }
+        }
+        growth = (0..d).map(|j| next[j * (d + 1)]).sum::<f64>();
+        moment = next.iter().map(|m| m / growth).collect();
+        // the trace is normalized to 1 after the first step
+    }
+    growth
+}
+
+/// The threshold of the operator, and the mean square of the library's SGD over all sequences of eight samples about it.
+fn mean_square_stability() -> Finding {
+    let x = Matrix::from_rows(3, 2, &[1.0, 0.4, -0.3, 0.9, 0.6, -0.7]);
+    let train = Samples::new(x.clone(), vec![0.0; 3], ["x", "y"]).expect("shapes agree");
+    let data = Arc::new(Dataset::new(train, None, None).expect("shapes agree"));
+    let problem = Problem { model: Linear::new(2), data, loss: Loss::HalfMeanSquare };
+    let largest = 2.0 / sharpness(&problem, &[0.0, 0.0]).value;
+    let (mut low, mut high) = (0.0, largest);
+    while high - low > 1e-9 {
+        let middle = 0.5 * (low + high);
+        if second_moment_radius(&x, middle) < 1.0 { low = middle } else { high = middle }
+    }
+    // growth of E|theta|^2 from step 7 to step 8, all 3^8 sequences; the start is the slow direction to a few digits
+    let growth = |eta: f64| {
+        let mut points = vec![vec![0.6, -0.8]];
+        let mut squares = Vec::new();
+        for _ in 0..8 {
+            points = points
+                .iter()
+                .flat_map(|theta| {
+                    (0..3_u32).map(|i| {
+                        let source = IndexSource::Replay { indices: vec![i].into(), next: 0 };
+                        let mut state = crate::dynamics::State::new(&problem, theta);
+                        Sgd::new(Sampler::new(source, 3)).advance(&problem, &mut state, &[eta]);
+                        state.theta.to_vec()
+                    })
+                })
+                .collect();
+            squares.push(points.iter().map(|t| lanes::norm2(t)).sum::<f64>() / points.len() as f64);
+        }
+        squares[7] / squares[6]
+    };
+    let (below, at, above) = (growth(0.9 * low), growth(low), growth(1.1 * low));
+    let passed = below < 1.0 && above > 1.0 && (at - 1.0).abs() < 0.01 && low < largest;
+    let figure = format!("threshold {low:.4}, gradient descent's {largest:.4}");
+    let detail =
+        format!("E|theta|^2 grows by {below:.4}, {at:.4}, {above:.4} a step at 0.9, 1, 1.1 of it, all 3^8 sequences");
+    Finding::new(passed, Verdict::Holds, figure, detail)
+}
+
+/// `h = u_1 v_1 + u_2 v_2` on one sample with label 1: zero loss on a surface of dimension 3, where `|u|^2 + |v|^2 >= 2`.
+fn stationarity(seeds: u64) -> Finding {
+    let x = Matrix::from_rows(1, 2, &[1.0, 1.0]);
+    let train = Samples::new(x, vec![1.0], ["x", "y"]).expect("shapes agree");
+    let data = Dataset::new(train, None, None).expect("shapes agree");
+    let problem = Problem { model: DiagonalLinear::new(2), data: Arc::new(data), loss: Loss::HalfMeanSquare };
+    let start = [2.0, 0.5, 0.3, 0.8];
+    let (eta, delta) = (0.02, 0.05);
+    let ends: Vec<f64> = (0..seeds)
+        .map(|seed| {
+            let equation = Equation::LabelNoise { delta, normalization: Normalization::AsWritten };
+            let sde = Sde::new(equation, Scheme::EulerMaruyama, Grid::new(1), &problem.data.train, seed);
+            let steps = 600_000;
+            let mut run = Run::new(problem.clone(), sde, Schedule::constant(eta), &start, steps + 50_000);
+            run.advance(steps);
+            // without noise, to the nearest point of zero loss
+            let mut rest = Run::new(problem.clone(), GradientDescent, Schedule::constant(0.05), run.theta(), 2_000);
+            rest.advance(2_000);
+            lanes::norm2(rest.theta())
+        })
+        .collect();
+    let band = Band::of(&ends);
+    let before = lanes::norm2(&start);
+    let near = Share::of(ends.iter().filter(|e| **e < 2.1).count(), ends.len());
+    let figure =
+        format!("|grad h|^2 from {before:.2} to {:.3} [{:.3}, {:.3}], least 2", band.median, band.p10, band.p90);
+    Finding::new(
+        near.low > 0.5,
+        Verdict::Holds,
+        figure,
+        format!("{} of {} seeds within 5% of the least", near.hits, near.total),
+    )
+}
+
+/// Column norms `sqrt(sum_i (x_ij u_j)^2)` at the end of SGD with a small and a large step, on the same problem.
+fn column_norms() -> Finding {
+    let problem = regression(30, 60, 4);
+    let start = [[0.1; 60], [0.0; 60]].concat();
+    let small_columns = |eta: f64| {
+        let counts: Vec<f64> = (0..8)
+            .filter_map(|seed| {
+                let steps = (3_000.0 / eta) as u64;
+                let schedule = Schedule::constant(eta).decay_after(steps / 2, 4.0);
+                let mut run = Run::new(problem.clone(), Sgd::new(Sampler::own(seed, 30)), schedule, &start, steps);
+                if run.advance(steps) != Status::Finished {
+                    return None;
+                }
+                let columns = jacobian(&problem.model, run.theta(), &problem.data.train.x).transposed();
+                let norms: Vec<f64> = columns.iter_rows().map(|column| lanes::norm2(column).sqrt()).collect();
+                let largest = norms.iter().fold(0.0_f64, |m, n| m.max(*n));
+                Some(norms.iter().filter(|n| **n < 0.01 * largest).count() as f64)
+            })
+            .collect();
+        (Band::of(&counts).median, 8 - counts.len())
+    };
+    let (small, large) = (small_columns(0.02), small_columns(0.2));
+    let figure = format!("columns below 1% of the largest: {} of 120 at eta = 0.02, {} at 0.2", small.0, large.0);
+    let detail = format!("medians over 8 seeds; {} and {} of 8 diverged; an observation, no verdict", small.1, large.1);
+    Finding { verdict: Verdict::Undecided, figure, detail }
+}

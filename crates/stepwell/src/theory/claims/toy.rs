@@ -60,7 +60,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     },
     Claim {
         name: "toy-alternation",
-        statement: "for gamma in [1, gamma_max] sides alternate for ever, up to gamma_max = 1.2870..: where the bands merge, h^3 of the critical point is 1",
+        statement: "for gamma in [1, gamma_max] sides alternate for ever, up to gamma_max = 1.2769..: there h^2 of the critical point is (sqrt 5 - 1) / 2",
         source: "ours; for the interval [1, 1.25] Andriushchenko et al. 2023, Proposition 2",
         method: Method::Certificate,
         expected: Verdict::Holds,
@@ -139,8 +139,7 @@ fn recursion() -> Finding {
     }
     let mean_x2 = x.iter().map(|x| x * x).sum::<f64>() / 4.0;
     let scale = mean_x2 * theta_star * theta_star * theta_star * theta_star;
-    let loss = run.problem().train_loss(run.theta()) / (scale * level(run.theta()[0] / theta_star));
-    worst = worst.max((loss - 1.0).abs());
+    worst = worst.max((run.problem().train_loss(run.theta()) / scale - level(phi)).abs());
     let detail = format!("40 steps of SGD; with gamma = eta theta_* x^2 the iterates are {worst_written:.2} off");
     Finding::new(worst < 1e-9 && worst_written > 0.1, Verdict::HoldsCorrected, format!("residual {worst:.1e}"), detail)
 }
@@ -199,22 +198,22 @@ fn alternation() -> Finding {
         return Finding::new(false, Verdict::Holds, "", "gamma_min = 1 was refused");
     };
     let (proved, boxes) = (found.certificate.gamma_max, found.boxes);
-    // the end in closed form: the critical point's third image is 1
-    let third = |g: f64| h(g, h(g, h(g, ((1.0 + g) / (3.0 * g)).sqrt())));
+    // the end in closed form: with gamma_min = 1 the floor f must have f (1 + f) > 1
+    let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
+    let floor = |g: f64| h(g, h(g, ((1.0 + g) / (3.0 * g)).sqrt()));
     let (mut low, mut high) = (1.2, 1.4);
     while high - low > 1e-12 {
         let middle = 0.5 * (low + high);
-        // constant gamma: floor (1 + floor) gamma > 1 while the third image is above 1
-        if third(middle) > 1.0 { low = middle } else { high = middle }
+        if floor(middle) > golden { low = middle } else { high = middle }
     }
     let certified = certify_alternation(1.0, 1.25).is_ok_and(|a| a.outcome == Certified::Proved);
     let beyond = found.beyond.as_ref().map_or("nothing", |a| a.outcome.name());
     let detail = format!(
-        "certified on [1, 1.25] and up to gamma_max = {proved:.5} (the next, {:.5}, is {beyond}); with a constant gamma the bands merge at {low:.6}",
+        "certified on [1, 1.25] and up to gamma_max = {proved:.5} (the next, {:.5}, is {beyond}); closed form {low:.6}",
         found.beyond.as_ref().map_or(f64::NAN, |a| a.gamma_max)
     );
     Finding::new(
-        certified && proved > 1.25 && proved <= low,
+        certified && proved <= low && low - proved < 1e-4,
         Verdict::Holds,
         format!("gamma_max {proved:.5}, {boxes} boxes"),
         detail,
