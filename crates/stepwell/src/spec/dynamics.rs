@@ -169,3 +169,29 @@ pub struct MiniBatchSpec {
     /// How they are chosen.
     pub rule: BatchRule,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sde(equation: EquationSpec, delta: Option<f64>) -> SdeSpec {
+        SdeSpec { equation, delta, normalization: None, scheme: Scheme::default(), substeps: 2, path: Some(8) }
+    }
+
+    #[test]
+    fn equations_are_built_and_what_does_not_go_together_is_named() {
+        let (equation, _, grid) = sde(EquationSpec::LabelNoise, Some(0.1)).build().unwrap();
+        assert_eq!(equation, Equation::LabelNoise { delta: 0.1, normalization: Normalization::Calibrated });
+        assert_eq!(grid, Grid { substeps: 2, path: 8 });
+        let message = |spec: SdeSpec| spec.build().unwrap_err().to_string();
+        let missing = message(sde(EquationSpec::LabelNoise, None));
+        assert_eq!(missing, "dynamics.sde.delta: nothing, expected the level of the loss");
+        assert!(message(sde(EquationSpec::LabelNoise, Some(-1.0))).starts_with("dynamics.sde.delta: -1"));
+        assert!(message(sde(EquationSpec::FirstOrder, Some(1.0))).contains("only the equation label_noise"));
+        let uneven = SdeSpec { path: Some(3), ..sde(EquationSpec::FirstOrder, None) };
+        assert!(message(uneven).starts_with("dynamics.sde.path: 3, expected a multiple of substeps = 2"));
+        let none = SdeSpec { substeps: 0, path: None, ..sde(EquationSpec::FirstOrder, None) };
+        assert!(message(none).starts_with("dynamics.sde.substeps: 0"));
+        assert!(FixedLabelNoiseSpec { delta: 0.0, normalization: Normalization::AsWritten }.build().is_err());
+    }
+}

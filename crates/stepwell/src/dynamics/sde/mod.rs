@@ -254,3 +254,133 @@ impl Dynamics for Sde {
         step_sizes.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::data::SparseRegression;
+    use crate::loss::Loss;
+    use crate::model::DiagonalLinear;
+    use crate::run::{Run, Status};
+    use crate::schedule::Schedule;
+    use crate::simd::{self, Level};
+
+    const LABEL_NOISE: Equation = Equation::LabelNoise { delta: 0.02, normalization: Normalization::Calibrated };
+    const ALL: [Equation; 4] = [Equation::GradientFlow, Equation::FirstOrder, Equation::SecondOrder, LABEL_NOISE];
+
+    fn problem(n: usize, d: usize) -> Problem<DiagonalLinear> {
+        let data = SparseRegression { n, d, sparsity: 2, test: 0 }.draw_fresh(1).unwrap();
+        Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare }
+    }
+
+    fn start(d: usize) -> Vec<f64> {
+        (0..2 * d).map(|k| 0.3 + 0.04 * (k % 7) as f64).collect()
+    }
+
+    fn path(equation: Equation, scheme: Scheme, grid: Grid, seed: u64, eta: f64, calls: &[u64]) -> Vec<f64> {
+        let problem = problem(9, 13);
+        let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
+        let mut run = Run::new(problem, sde, Schedule::constant(eta), &start(13), calls.iter().sum());
+        for k in calls {
+            run.advance(*k);
+        }
+        assert_eq!(run.status(), Status::Finished);
+        run.theta().to_vec()
+    }
+
+    fn gap(a: &[f64], b: &[f64]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    }
+
+    /// The same bits however a run is cut into calls, for each equation and scheme.
+    #[test]
+    fn bits_do_not_depend_on_the_calls() {
+        for equation in ALL {
+            for scheme in [Scheme::EulerMaruyama, Scheme::StochasticHeun] {
+                let grid = Grid { substeps: 2, path: 6 };
+                let whole = path(equation, scheme, grid, 3, 0.05, &[40]);
+                assert_eq!(whole, path(equation, scheme, grid, 3, 0.05, &[1, 7, 32]), "{equation:?} {scheme:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_instruction_set() {
+        let widest = simd::level();
+        let ends: Vec<Vec<f64>> = Level::ALL
+            .into_iter()
+            .filter(|level| simd::force(*level))
+            .map(|_| path(LABEL_NOISE, Scheme::EulerMaruyama, Grid::new(1), 1, 0.05, &[300]))
+            .collect();
+        simd::force(widest);
+        assert!(ends.iter().all(|end| *end == ends[0]));
+    }
+
+    /// The diagonal network's fused pass against the definition: weights by hand, sums in the order of samples.
+    #[test]
+    fn fused_pass_equals_the_definition() {
+        for (n, d) in [(80, 200), (5, 3), (33, 41)] {
+            let problem = problem(n, d);
+            let (eta, delta) = (0.01, 0.02);
+            let mut run = Run::new(
+                problem.clone(),
+                Sde::new(LABEL_NOISE, Scheme::EulerMaruyama, Grid::new(1), &problem.data.train, 4),
+                Schedule::constant(eta),
+                &start(d),
+                10,
+            );
+            let mut theta = start(d);
+            let mut normals = Normals::new(4);
+            let c = (2.0 * (n - 1) as f64 * eta * delta).sqrt() / n as f64;
+            for _ in 0..10 {
+                let residuals = problem.residuals(&theta, &problem.data.train);
+                let mut g = vec![0.0; d];
+                for (x, r) in problem.data.train.x.iter_rows().zip(residuals) {
+                    let w = eta / n as f64 * r + c * eta.sqrt() * normals.draw();
+                    for j in 0..d {
+                        g[j] += w * x[j];
+                    }
+                }
+                for j in 0..d {
+                    let (u, v) = (theta[j], theta[d + j]);
+                    (theta[j], theta[d + j]) = (u - g[j] * v, v - g[j] * u);
+                }
+                run.advance(1);
+                assert!(gap(run.theta(), &theta) < 1e-12, "{}", gap(run.theta(), &theta));
+            }
+        }
+    }
+
+    /// Grids on one Brownian path converge to each other; with paths of their own they would not. Euler's strong order is
+    /// 1/2 here: a quarter of the inner step gives half of the error.
+    #[test]
+    fn refined_grids_follow_the_same_path() {
+        let on = |substeps| path(LABEL_NOISE, Scheme::EulerMaruyama, Grid { substeps, path: 64 }, 5, 0.2, &[10]);
+        let finest = on(64);
+        let (coarse, finer) = (gap(&on(1), &finest), gap(&on(16), &finest));
+        assert!(finer < 0.5 * coarse, "{finer} {coarse}");
+        let another = path(LABEL_NOISE, Scheme::EulerMaruyama, Grid::new(64), 6, 0.2, &[10]);
+        assert!(gap(&another, &finest) > 3.0 * coarse, "{coarse}");
+    }
+
+    /// For gradient flow both schemes are known: Euler and Heun, of orders 1 and 2.
+    #[test]
+    fn gradient_flow_converges_with_the_orders_of_euler_and_heun() {
+        let on = |scheme, substeps| path(Equation::GradientFlow, scheme, Grid::new(substeps), 0, 0.2, &[5]);
+        for (scheme, order) in [(Scheme::EulerMaruyama, 2.0), (Scheme::StochasticHeun, 4.0)] {
+            let exact = on(Scheme::StochasticHeun, 4096);
+            let ratio = gap(&on(scheme, 4), &exact) / gap(&on(scheme, 8), &exact);
+            assert!((ratio / order - 1.0).abs() < 0.15, "{scheme:?}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn an_overflow_is_a_divergence() {
+        let problem = problem(9, 13);
+        let sde = Sde::new(Equation::FirstOrder, Scheme::StochasticHeun, Grid::new(1), &problem.data.train, 1);
+        let mut run = Run::new(problem, sde, Schedule::constant(50.0), &start(13), 100);
+        assert!(matches!(run.advance(100), Status::Diverged { step } if step < 30));
+    }
+}
