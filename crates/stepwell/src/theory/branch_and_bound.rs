@@ -51,7 +51,7 @@ pub fn is_positive<const N: usize>(f: impl Fn(&[Jet<N>; N]) -> Jet<N>, domain: [
     while let Some(over) = waiting.pop() {
         boxes += 1;
         let middle = over.map(Interval::middle);
-        let at_middle = f(&middle.map(|m| Jet::exactly(m))).value;
+        let at_middle = f(&middle.map(Jet::exactly)).value;
         if at_middle.hi() <= 0.0 {
             return Search { decision: Decision::Refuted { point: middle, value: at_middle }, boxes };
         }

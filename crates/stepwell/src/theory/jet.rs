@@ -58,6 +58,7 @@ impl<const N: usize> Sub for Jet<N> {
 
 impl<const N: usize> Mul for Jet<N> {
     type Output = Self;
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the product rule has a sum")]
     fn mul(self, other: Self) -> Self {
         let gradient = from_fn(|k| self.gradient[k] * other.value + self.value * other.gradient[k]);
         Self { value: self.value * other.value, gradient }
@@ -66,6 +67,7 @@ impl<const N: usize> Mul for Jet<N> {
 
 impl<const N: usize> Div for Jet<N> {
     type Output = Self;
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the quotient rule has a difference and a product")]
     fn div(self, other: Self) -> Self {
         let value = self.value / other.value;
         Self { value, gradient: from_fn(|k| (self.gradient[k] - value * other.gradient[k]) / other.value) }

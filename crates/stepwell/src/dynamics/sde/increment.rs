@@ -31,8 +31,8 @@ impl Weights {
 /// Vectors of p numbers to work in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Workspace {
-    sample: Vec<f64>,
-    direction: Vec<f64>,
+    pub sample: Vec<f64>,
+    pub direction: Vec<f64>,
     pub first: Vec<f64>,
     pub second: Vec<f64>,
     pub predictor: Vec<f64>,
@@ -101,10 +101,4 @@ pub(super) fn add_corrections<M: Model>(
             problem.model.curvature(theta, x, tape, w, sample, out);
         }
     }
-}
-
-/// The two vectors that [`add_corrections`] works in, apart from the increments.
-pub(super) fn split(space: &mut Workspace) -> ((&mut [f64], &mut [f64]), [&mut [f64]; 3]) {
-    let Workspace { sample, direction, first, second, predictor } = space;
-    ((sample, direction), [first, second, predictor])
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use equation::{Equation, Normalization};
 
 use self::equation::Corrections;
-use self::increment::{Weights, Workspace, add_corrections, split, weighted_gradients};
+use self::increment::{Weights, Workspace, add_corrections, weighted_gradients};
 use super::{Dynamics, State, is_bounded, subtract};
 use crate::data::Samples;
 use crate::linalg::{AlignedVec, BLOCK, Blocked};
@@ -170,7 +170,8 @@ impl Sde {
     /// Euler's increment, from the weights.
     #[inline(always)]
     fn first_increment<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, c: Corrections, dt: f64) {
-        let (space, [first, ..]) = split(&mut self.space);
+        let Workspace { sample, direction, first, .. } = &mut self.space;
+        let space = (&mut **sample, &mut **direction);
         weighted_gradients(problem, &state.theta, &mut state.tape, &self.weights, first);
         if c != Corrections::default() {
             add_corrections(problem, (&state.theta, &self.residuals), &mut state.tape, c, dt, space, first);
@@ -188,7 +189,8 @@ impl Sde {
     ) -> bool {
         self.first_increment(problem, state, c, dt);
         let State { theta, tape, .. } = state;
-        let (space, [first, second, predictor]) = split(&mut self.space);
+        let Workspace { sample, direction, first, second, predictor } = &mut self.space;
+        let space = (&mut **sample, &mut **direction);
         predictor.copy_from_slice(theta);
         subtract(predictor, first);
         predict_all(problem, predictor, tape, &mut self.residuals);

@@ -245,21 +245,24 @@ fn interpolation() -> Finding {
     Finding::new(worst <= 1e-10, Verdict::Holds, format!("residual {worst:.1e}"), detail)
 }
 
-/// The label-noise equation on a problem, as `s phi^T dB` with a given s.
-fn noisy_flow(
-    problem: &Problem<DiagonalLinear>,
+/// The label-noise equation `s phi^T dB` on a problem, with the step dt of a run and its inner grid.
+struct NoisyFlow<'a> {
+    problem: &'a Problem<DiagonalLinear>,
     s: f64,
     dt: f64,
     grid: Grid,
     scheme: Scheme,
-    seed: u64,
-    start: &[f64],
-    steps: u64,
-) -> Run<DiagonalLinear, Sde> {
-    // as written, s = sqrt(eta delta)
-    let equation = Equation::LabelNoise { delta: s * s / dt, normalization: Normalization::AsWritten };
-    let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
-    Run::new(problem.clone(), sde, Schedule::constant(dt), start, steps)
+    start: &'a [f64],
+}
+
+impl NoisyFlow<'_> {
+    fn run(&self, seed: u64) -> Run<DiagonalLinear, Sde> {
+        // as written, s = sqrt(eta delta)
+        let delta = self.s * self.s / self.dt;
+        let equation = Equation::LabelNoise { delta, normalization: Normalization::AsWritten };
+        let sde = Sde::new(equation, self.scheme, self.grid, &self.problem.data.train, seed);
+        Run::new(self.problem.clone(), sde, Schedule::constant(self.dt), self.start, u64::MAX)
+    }
 }
 
 fn decay(seeds: u64) -> Finding {
@@ -270,7 +273,9 @@ fn decay(seeds: u64) -> Finding {
     let error = |substeps: usize| {
         let errors = (0..seeds).map(|seed| {
             let grid = Grid { substeps, path: 64 };
-            let mut run = noisy_flow(&problem, s, 0.1, grid, Scheme::StochasticHeun, seed, &start, 20);
+            let scheme = Scheme::StochasticHeun;
+            let flow = NoisyFlow { problem: &problem, s, dt: 0.1, grid, scheme, start: &start };
+            let mut run = flow.run(seed);
             run.advance(20);
             let log = |t: &[f64], j: usize| libm::log((t[j] * t[j] - t[d + j] * t[d + j]).abs());
             let off = |j: usize| log(run.theta(), j) - log(&start, j) + s * s * lanes::norm2(columns.row(j)) * 2.0;
@@ -317,9 +322,8 @@ fn time_averages(problem: &Problem<DiagonalLinear>, s: f64, seeds: u64) -> Matri
     let rows: Vec<f64> = (0..seeds)
         .flat_map(|seed| {
             let start = [0.9, 0.7, 0.8, 0.6, 0.7, 0.5];
-            let grid = Grid::new(1);
-            let total = burn_in + blocks * block;
-            let mut run = noisy_flow(problem, s, dt, grid, Scheme::EulerMaruyama, seed, &start, total);
+            let (grid, scheme) = (Grid::new(1), Scheme::EulerMaruyama);
+            let mut run = NoisyFlow { problem, s, dt, grid, scheme, start: &start }.run(seed);
             run.advance(burn_in);
             let mut sums = [0.0; 3];
             for _ in 0..blocks {

@@ -266,7 +266,7 @@ fn positivity() -> Finding {
     // at 2 the image of [-sqrt 2, sqrt 2] is itself; beyond, orbits leave
     let (at, above) = (largest(1.9999), largest(2.001));
     let figure = format!("largest |phi| {at:.3} at 1.9999, {above:.0e} at 2.001");
-    let passed = changes_sign && at <= 2.0_f64.sqrt() && !(above < 1e10);
+    let passed = changes_sign && at <= 2.0_f64.sqrt() && above > 1e10;
     Finding::new(passed, Verdict::Holds, figure, format!("min h on [0, max h] changes its sign at {positive:.6}"))
 }
 
