@@ -39,7 +39,7 @@ fn plain_step(x: &[f64], y: &[f64], theta: &mut [f64], noise: &mut Stream) {
 }
 
 fn one_step(criterion: &mut Criterion) {
-    let data = Arc::new(SparseRegression { n: N, d: D, sparsity: 20, test: 0 }.draw_fresh(0).unwrap());
+    let data = Arc::new(SparseRegression { n: N, d: D, sparsity: 20, test: 0, noise: 0.0 }.draw_fresh(0).unwrap());
     let start = [[0.1; D], [0.0; D]].concat();
     let mut group = criterion.benchmark_group("label-noise equation, n = 80, d = 200");
     group.throughput(criterion::Throughput::Elements(STEPS));

@@ -273,7 +273,7 @@ mod tests {
     const ALL: [Equation; 4] = [Equation::GradientFlow, Equation::FirstOrder, Equation::SecondOrder, LABEL_NOISE];
 
     fn problem(n: usize, d: usize) -> Problem<DiagonalLinear> {
-        let data = SparseRegression { n, d, sparsity: 2, test: 0 }.draw_fresh(1).unwrap();
+        let data = SparseRegression { n, d, sparsity: 2, test: 0, noise: 0.0 }.draw_fresh(1).unwrap();
         Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare }
     }
 

@@ -91,7 +91,7 @@ pub(super) const CLAIMS: &[Claim] = &[
 ];
 
 fn problem(n: usize, d: usize) -> Problem<DiagonalLinear> {
-    let data = SparseRegression { n, d, sparsity: 2, test: 0 }.draw_fresh(5).expect("sizes are right");
+    let data = SparseRegression { n, d, sparsity: 2, test: 0, noise: 0.0 }.draw_fresh(5).expect("sizes are right");
     Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare }
 }
 

@@ -49,7 +49,7 @@ pub(super) const CLAIMS: &[Claim] = &[
 
 /// A diagonal network on `n` samples of `d` inputs.
 fn problem(n: usize, d: usize) -> (Problem<DiagonalLinear>, Vec<f64>) {
-    let data = SparseRegression { n, d, sparsity: 2, test: 0 }.draw_fresh(3).expect("sizes are right");
+    let data = SparseRegression { n, d, sparsity: 2, test: 0, noise: 0.0 }.draw_fresh(3).expect("sizes are right");
     let theta: Vec<f64> = (0..2 * d).map(|k| 0.3 + 0.05 * k as f64).collect();
     (Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare }, theta)
 }

@@ -59,7 +59,8 @@ fn descent(problem: &Problem<Linear>, eta: f64, b: &[f64], steps: u64) -> Run<Li
 }
 
 fn threshold() -> Finding {
-    let data = SparseRegression { n: 9, d: 4, sparsity: 2, test: 0 }.draw_fresh(7).expect("sizes are right");
+    let data =
+        SparseRegression { n: 9, d: 4, sparsity: 2, test: 0, noise: 0.0 }.draw_fresh(7).expect("sizes are right");
     let problem = problem(data);
     let start = [1.0, -1.0, 0.5, 2.0];
     let edge = 2.0 / sharpness(&problem, &start).value;

@@ -42,7 +42,9 @@ const SUPPORT: usize = 2;
 
 /// Many samples: the Lasso recovers the support.
 fn problem() -> Problem<DiagonalLinear> {
-    let data = SparseRegression { n: 20, d: D, sparsity: SUPPORT, test: 0 }.draw_fresh(8).expect("sizes are right");
+    let data = SparseRegression { n: 20, d: D, sparsity: SUPPORT, test: 0, noise: 0.0 }
+        .draw_fresh(8)
+        .expect("sizes are right");
     Problem { model: DiagonalLinear::new(D), data: Arc::new(data), loss: Loss::HalfMeanSquare }
 }
 

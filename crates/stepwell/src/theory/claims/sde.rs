@@ -171,7 +171,8 @@ fn schemes() -> Finding {
 
 /// `E|xi|^2` of the label noise of one step of time eta, where xi is `n/eta` times the coefficients of `grad h(x_i)`.
 fn normalization() -> Finding {
-    let data = SparseRegression { n: 40, d: 3, sparsity: 2, test: 0 }.draw_fresh(2).expect("sizes are right");
+    let data =
+        SparseRegression { n: 40, d: 3, sparsity: 2, test: 0, noise: 0.0 }.draw_fresh(2).expect("sizes are right");
     let problem = Problem { model: Linear::new(3), data: Arc::new(data), loss: Loss::HalfMeanSquare };
     let (n, eta) = (40_usize, 0.1);
     let delta = problem.train_loss(&[0.0; 3]);

@@ -89,7 +89,7 @@ pub(super) const CLAIMS: &[Claim] = &[
 ];
 
 fn regression(n: usize, d: usize, seed: u64) -> Problem<DiagonalLinear> {
-    let data = SparseRegression { n, d, sparsity: 3, test: 0 }.draw_fresh(seed).expect("sizes are right");
+    let data = SparseRegression { n, d, sparsity: 3, test: 0, noise: 0.0 }.draw_fresh(seed).expect("sizes are right");
     Problem { model: DiagonalLinear::new(d), data: Arc::new(data), loss: Loss::HalfMeanSquare }
 }
 

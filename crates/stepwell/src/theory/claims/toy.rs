@@ -14,6 +14,7 @@ use crate::schedule::Schedule;
 use crate::theory::toy_certificates::{
     Certified, Inequality, Lemma, assemble, certify_alternation, certify_level, largest_gamma_max, toy_theorem,
 };
+use crate::theory::toy_map::{loss as level, step as h};
 
 const SOURCE: &str = "Andriushchenko et al. 2023, Proposition 2 and its proof";
 
@@ -106,16 +107,6 @@ pub(super) fn problem(x: &[f64], theta_star: f64) -> Problem<ScalarToy> {
     let train = Samples::new(Matrix::from_rows(x.len(), 1, x), labels, ["x", "y"]).expect("shapes agree");
     let data = Dataset::new(train, None, None).expect("shapes agree");
     Problem { model: ScalarToy, data: Arc::new(data), loss: Loss::QuarterMeanSquare }
-}
-
-/// `h_gamma(phi)`.
-pub(super) fn h(gamma: f64, phi: f64) -> f64 {
-    phi + gamma * phi * (1.0 - phi * phi)
-}
-
-/// `(1 - phi^2)^2 / 4`.
-pub(super) fn level(phi: f64) -> f64 {
-    0.25 * (1.0 - phi * phi) * (1.0 - phi * phi)
 }
 
 /// The library's SGD on a recorded sequence of samples against the recursion in phi; and against it as first written.

@@ -1,8 +1,10 @@
 //! Orbits of the scalar toy model: steps and times of the proof, cycles, and thresholds for random step sizes.
 
-use super::toy::{h, level};
 use super::{Claim, Finding, Method, Seeds, Verdict};
 use crate::rng::{Purpose, Stream};
+use crate::theory::toy_map::{
+    loss as level, period_doubling as doubling_gamma, slope, step as h, two_cycle as cycle, two_cycle_mean_loss,
+};
 
 const PROOF: &str = "Andriushchenko et al. 2023, proof of Proposition 2";
 const OURS: &str = "ours";
@@ -189,16 +191,6 @@ fn times() -> Finding {
     Finding::new(slack >= 0 && least >= 1.0 - 1e-10, Verdict::Holds, format!("at least {slack} steps to spare"), detail)
 }
 
-/// The points of the 2-cycle.
-fn cycle(gamma: f64) -> [f64; 2] {
-    let (a, b) = ((1.0 + 3.0 / gamma).sqrt(), (1.0 - 1.0 / gamma).sqrt());
-    [0.5 * (a - b), 0.5 * (a + b)]
-}
-
-fn slope(gamma: f64, phi: f64) -> f64 {
-    1.0 + gamma * (1.0 - 3.0 * phi * phi)
-}
-
 fn multiplier(gamma: f64) -> f64 {
     9.0 - 2.0 * (1.0 + gamma) * (1.0 + gamma)
 }
@@ -206,7 +198,7 @@ fn multiplier(gamma: f64) -> f64 {
 fn two_cycle() -> Finding {
     let mut worst = 0.0_f64;
     for gamma in [1.02, 1.1, 1.2, 1.23] {
-        let [low, high] = cycle(gamma);
+        let Some((low, high)) = cycle(gamma) else { continue };
         worst = worst.max((low * high * gamma - 1.0).abs());
         worst = worst.max((slope(gamma, low) * slope(gamma, high) - multiplier(gamma)).abs());
         let mut phi = 0.3;
@@ -216,13 +208,13 @@ fn two_cycle() -> Finding {
         let next = h(gamma, phi);
         let (p, q) = if phi < next { (phi, next) } else { (next, phi) };
         worst = worst.max((p - low).abs()).max((q - high).abs());
-        worst = worst.max((0.5 * (level(p) + level(q)) - (1.0 - 1.0 / (gamma * gamma)) / 8.0).abs());
+        worst = worst.max((0.5 * (level(p) + level(q)) - two_cycle_mean_loss(gamma)).abs());
     }
     Finding::residual(worst, 1e-12, Verdict::Holds, "gamma = 1.02, 1.1, 1.2, 1.23, after 20000 steps from 0.3")
 }
 
 fn period_doubling() -> Finding {
-    let doubling = 5.0_f64.sqrt() - 1.0;
+    let doubling = doubling_gamma();
     let residual = (multiplier(doubling) + 1.0).abs();
     // distance after one period of 2 and of 4, on the attractor
     let distances = |gamma: f64| {
