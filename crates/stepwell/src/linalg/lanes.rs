@@ -64,6 +64,7 @@ macro_rules! for_lanes {
         $start += $size;
     };
 }
+pub(crate) use for_lanes;
 
 /// `sum_j a_j b_j`.
 ///

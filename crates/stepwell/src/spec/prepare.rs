@@ -111,8 +111,14 @@ impl Spec {
         if self.loss.is_square() {
             return Ok(());
         }
-        if let DynamicsSpec::LabelNoise(_) = self.dynamics {
-            return Err(refuse("dynamics.label_noise", "the logistic loss", "a square loss"));
+        let of_labels = match self.dynamics {
+            DynamicsSpec::LabelNoise(_) => Some("dynamics.label_noise"),
+            DynamicsSpec::FixedLabelNoise(_) => Some("dynamics.fixed_label_noise"),
+            DynamicsSpec::Sde(SdeSpec { equation: EquationSpec::LabelNoise, .. }) => Some("dynamics.sde.equation"),
+            _ => None,
+        };
+        if let Some(key) = of_labels {
+            return Err(refuse(key, "the logistic loss", "a square loss"));
         }
         let expected = "labels +1 and -1 for the logistic loss";
         let Some(data) = data else {
@@ -165,7 +171,10 @@ impl Spec {
         let batch_size = match self.dynamics {
             DynamicsSpec::Sgd(_) => 1,
             DynamicsSpec::MiniBatch(batch) => batch.size,
-            DynamicsSpec::GradientDescent | DynamicsSpec::LabelNoise(_) => data.train.len(),
+            DynamicsSpec::GradientDescent
+            | DynamicsSpec::LabelNoise(_)
+            | DynamicsSpec::FixedLabelNoise(_)
+            | DynamicsSpec::Sde(_) => data.train.len(),
         };
         Instruments {
             rank: Some(Arc::new(JacobianRank::new(self.rank_inputs(data), record.rank_tol))),

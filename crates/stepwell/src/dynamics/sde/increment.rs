@@ -76,25 +76,27 @@ pub(super) fn add_corrections<M: Model>(
     let (sample, direction) = space;
     let n = residuals.len() as f64;
     let slope = problem.loss.slope() * problem.loss.batch_scale(residuals.len());
+    let train = &problem.data.train;
     if corrections.hessian_gradient != 0.0 {
         direction.fill(0.0);
-        for (x, r) in problem.data.train.x.iter_rows().zip(residuals) {
+        for (x, r) in train.x.iter_rows().zip(residuals) {
             problem.model.predict(theta, x, tape);
             problem.model.pullback(theta, x, tape, slope / n * r, direction);
         }
     }
-    for (x, r) in problem.data.train.x.iter_rows().zip(residuals) {
-        problem.model.predict(theta, x, tape);
+    // H_i = slope (curvature grad h grad h^T + r grad^2 h)
+    for ((x, y), r) in train.x.iter_rows().zip(&train.y).zip(residuals) {
+        let curvature = problem.loss.curvature(problem.model.predict(theta, x, tape), *y);
         sample.fill(0.0);
         problem.model.pullback(theta, x, tape, 1.0, sample);
         if corrections.hessian_gradient != 0.0 {
             let w = dt * corrections.hessian_gradient * slope / n;
-            lanes::add_scaled(out, w * lanes::dot(sample, direction), sample);
+            lanes::add_scaled(out, w * curvature * lanes::dot(sample, direction), sample);
             problem.model.curvature(theta, x, tape, w * r, direction, out);
         }
         let along_own = dt * corrections.sample_hessian_gradients * slope * slope / n;
         if along_own != 0.0 {
-            lanes::add_scaled(out, along_own * r * lanes::norm2(sample), sample);
+            lanes::add_scaled(out, along_own * curvature * r * lanes::norm2(sample), sample);
         }
         let w = along_own * r * r + dt * corrections.prediction_curvature;
         if w != 0.0 {

@@ -129,8 +129,8 @@ fn batch_curvature(problem: &Problem<DiagonalLinear>, theta: &[f64]) -> f64 {
     for (x, y) in train.x.iter_rows().zip(&train.y) {
         let r = problem.model.predict(theta, x, &mut ()) - y;
         let (mut gradient, mut product) = (vec![0.0; theta.len()], vec![0.0; theta.len()]);
-        problem.model.pullback(theta, x, &(), 1.0, &mut gradient);
-        problem.model.curvature(theta, x, &(), 1.0, &gradient, &mut product);
+        problem.model.pullback(theta, x, &mut (), 1.0, &mut gradient);
+        problem.model.curvature(theta, x, &mut (), 1.0, &gradient, &mut product);
         let square = lanes::norm2(&gradient);
         total += square + r * lanes::dot(&gradient, &product) / square;
     }
