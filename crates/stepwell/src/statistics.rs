@@ -1,4 +1,12 @@
-//! Statistics over seeds: quantiles, shares with their intervals.
+//! Statistics over seeds: quantiles, shares with their intervals; distances between samples, fitted slopes, tests.
+
+mod distance;
+mod fit;
+mod kolmogorov;
+
+pub use distance::{energy_distance, sliced_wasserstein};
+pub use fit::Slope;
+pub use kolmogorov::{kolmogorov_smirnov, standard_normal};
 
 /// Quantile `p` of the finite and infinite values, by linear interpolation between order statistics (type 7 of Hyndman
 /// and Fan). NaN values are left out; NaN if nothing is left.

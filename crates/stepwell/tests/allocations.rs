@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use stepwell::data::{Dataset, Samples, SparseRegression};
 use stepwell::dynamics::{BatchRule, Dynamics, GradientDescent, LabelNoise, MiniBatch, Sampler, Sgd};
+use stepwell::dynamics::{Equation, Grid, Scheme, Sde};
 use stepwell::linalg::Matrix;
 use stepwell::loss::Loss;
 use stepwell::model::{DiagonalLinear, FullyConnected, Linear, Model, ScalarToy};
@@ -65,6 +66,10 @@ fn steps_do_not_allocate() {
     let weights: Vec<f64> = (0..352).map(|k| 0.01 * f64::from(k % 21 - 10)).collect();
     let start = [0.1; 74];
     let sampler = || Sampler::own(3, 12);
+    let sde = |scheme| {
+        let grid = Grid { substeps: 2, path: 4 };
+        Sde::new(Equation::SecondOrder, scheme, grid, &data.train, 1)
+    };
     let found = [
         allocations_of_steps(diagonal(), Sgd::new(sampler()), &start),
         allocations_of_steps(diagonal(), GradientDescent, &start),
@@ -72,13 +77,15 @@ fn steps_do_not_allocate() {
         allocations_of_steps(diagonal(), MiniBatch::new(BatchRule::WithReplacement, 3, 12, sampler()), &start),
         allocations_of_steps(diagonal(), MiniBatch::new(BatchRule::WithoutReplacement, 3, 12, sampler()), &start),
         allocations_of_steps(diagonal(), MiniBatch::new(BatchRule::Epochs, 5, 12, sampler()), &start),
+        allocations_of_steps(diagonal(), sde(Scheme::EulerMaruyama), &start),
+        allocations_of_steps(diagonal(), sde(Scheme::StochasticHeun), &start),
         allocations_of_steps(linear, Sgd::new(sampler()), &start[..37]),
         allocations_of_steps(one, Sgd::new(sampler()), &weights),
         allocations_of_steps(two.clone(), Sgd::new(sampler()), &weights[..269]),
         allocations_of_steps(two, MiniBatch::new(BatchRule::Epochs, 5, 12, sampler()), &weights[..269]),
         allocations_of_steps(toy, Sgd::new(Sampler::own(3, 2)), &[0.5]),
     ];
-    assert_eq!(found, [0; 11]);
+    assert_eq!(found, [0; 13]);
     // the counter counts
     let before = COUNT.with(Cell::get);
     drop(std::hint::black_box(vec![0_u8; 10]));

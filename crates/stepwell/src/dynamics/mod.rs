@@ -5,12 +5,14 @@ mod gradient_descent;
 mod label_noise;
 mod mini_batch;
 mod sampler;
+mod sde;
 mod sgd;
 
 pub use gradient_descent::GradientDescent;
 pub use label_noise::LabelNoise;
 pub use mini_batch::{BatchRule, MiniBatch};
 pub use sampler::{IndexSource, Sampler};
+pub use sde::{Equation, Grid, Normalization, Scheme, Sde};
 pub use sgd::Sgd;
 
 use crate::linalg::AlignedVec;

@@ -1,5 +1,6 @@
 //! Dense linear algebra that is deterministic to the bit: fixed-lane sums, matrices, singular values, Lanczos.
 
+mod blocked;
 mod lanczos;
 pub mod lanes;
 mod matrix;
@@ -8,6 +9,7 @@ mod singular_values;
 mod symmetric;
 mod symmetric_eigen;
 
+pub use blocked::{BLOCK, Blocked};
 pub use lanczos::{Extreme, largest_eigenvalue};
 pub use matrix::{AlignedVec, Matrix};
 pub use singular_values::singular_values;

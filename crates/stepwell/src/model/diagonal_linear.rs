@@ -1,7 +1,8 @@
 //! The diagonal linear network: `h = <u * v, x>` with `theta = [u, v]`.
 
-use super::{Features, Model};
+use super::{Features, FullStep, Model};
 use crate::linalg::lanes::{self, combine_eights};
+use crate::linalg::{BLOCK, Blocked};
 
 /// `h(u, v; x) = sum_j u_j v_j x_j`, p = 2d parameters, `theta = [u_1..u_d, v_1..v_d]`.
 ///
@@ -104,6 +105,28 @@ impl Model for DiagonalLinear {
         combine_eights(last)
     }
 
+    /// One pass over the columns of X: `g = X^T w`, the update of u and v, and `X (u * v)` while the columns are still in
+    /// the cache.
+    #[inline(always)]
+    fn full_step(&self, theta: &mut [f64], _: &mut (), step: FullStep) {
+        let FullStep { samples, loss, columns, weights, residuals, lane_sums, .. } = step;
+        let (u, v) = theta.split_at_mut(self.d);
+        lane_sums.fill(0.0);
+        columns.pass(weights, lane_sums, |block, g| {
+            let (from, to) = (block * BLOCK, (block * BLOCK + BLOCK).min(u.len()));
+            let (u, v) = (&mut u[from..to], &mut v[from..to]);
+            // whole blocks apart: the compiler knows their length
+            match (<&mut [f64; BLOCK]>::try_from(&mut *u), <&mut [f64; BLOCK]>::try_from(&mut *v)) {
+                (Ok(u), Ok(v)) => update_eight(u, v, g),
+                _ => update_rest(u, v, g),
+            }
+        });
+        Blocked::combine(lane_sums, residuals);
+        for (r, y) in residuals.iter_mut().zip(&samples.y) {
+            *r = loss.residual(*r, *y);
+        }
+    }
+
     fn coefficients(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let (u, v) = theta.split_at(self.d);
         Some(u.iter().zip(v).map(|(u, v)| u * v).collect())
@@ -134,6 +157,31 @@ fn step_eight(u: &mut [f64; 8], v: &mut [f64; 8], x: &[f64; 8], next_x: &[f64; 8
     }
     (*u, *v) = (new_u, new_v);
     terms
+}
+
+/// `u -= g v`, `v -= g u` with the old u; returns the new `u v`.
+#[inline(always)]
+fn update_eight(u: &mut [f64; BLOCK], v: &mut [f64; BLOCK], g: &[f64; BLOCK]) -> [f64; BLOCK] {
+    let (old_u, old_v) = (*u, *v);
+    let (mut new_u, mut new_v, mut beta) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+    for l in 0..BLOCK {
+        new_u[l] = old_u[l] - g[l] * old_v[l];
+        new_v[l] = old_v[l] - g[l] * old_u[l];
+        beta[l] = new_u[l] * new_v[l];
+    }
+    (*u, *v) = (new_u, new_v);
+    beta
+}
+
+/// The same for fewer.
+#[inline(always)]
+fn update_rest(u: &mut [f64], v: &mut [f64], g: &[f64; BLOCK]) -> [f64; BLOCK] {
+    let mut beta = [0.0; BLOCK];
+    for l in 0..u.len() {
+        (u[l], v[l]) = (u[l] - g[l] * v[l], v[l] - g[l] * u[l]);
+        beta[l] = u[l] * v[l];
+    }
+    beta
 }
 
 #[inline(always)]

@@ -12,7 +12,9 @@ pub use layer_init::LayerInit;
 pub use linear::Linear;
 pub use scalar_toy::ScalarToy;
 
-use crate::linalg::Matrix;
+use crate::data::Samples;
+use crate::linalg::{Blocked, Matrix};
+use crate::loss::Loss;
 
 /// A parametric predictor `h(theta, x)` with one output.
 ///
@@ -61,6 +63,26 @@ pub trait Model: Clone + Send + Sync + 'static {
         self.predict(theta, next_x, tape)
     }
 
+    /// `theta -= sum_i w_i grad h(theta, x_i)` over all samples, then the residuals of the loss there.
+    ///
+    /// A model may fuse the two into one pass over the inputs. Its sums may then have another order than this default's,
+    /// the same at every SIMD level.
+    #[inline(always)]
+    fn full_step(&self, theta: &mut [f64], tape: &mut Self::Tape, step: FullStep) {
+        let FullStep { samples, loss, weights, residuals, gradient, .. } = step;
+        gradient.fill(0.0);
+        for (x, &w) in samples.x.iter_rows().zip(weights) {
+            self.predict(theta, x, tape);
+            self.pullback(theta, x, tape, w, gradient);
+        }
+        for (theta, g) in theta.iter_mut().zip(&*gradient) {
+            *theta -= g;
+        }
+        for ((x, y), r) in samples.x.iter_rows().zip(&samples.y).zip(residuals) {
+            *r = loss.residual(self.predict(theta, x, tape), *y);
+        }
+    }
+
     /// The coefficients `beta` with `h(theta, x) = <beta, x>`, for models that are linear in their input.
     fn coefficients(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let _ = theta;
@@ -82,6 +104,25 @@ pub trait Model: Clone + Send + Sync + 'static {
     fn network(&self) -> Option<&FullyConnected> {
         None
     }
+}
+
+/// What [`Model::full_step`] reads and writes.
+#[derive(Debug)]
+pub struct FullStep<'a> {
+    /// All samples.
+    pub samples: &'a Samples,
+    /// The loss, whose residuals are asked for.
+    pub loss: Loss,
+    /// Their inputs in blocks of columns.
+    pub columns: &'a Blocked,
+    /// One weight a sample, padded with zeros like `columns`.
+    pub weights: &'a [f64],
+    /// Receives one residual a sample.
+    pub residuals: &'a mut [f64],
+    /// Space for p numbers.
+    pub gradient: &'a mut [f64],
+    /// Space for eight numbers a row of `columns`.
+    pub lane_sums: &'a mut [f64],
 }
 
 /// The hidden layers of a model, whose activations are its features.

@@ -1,8 +1,10 @@
 //! Random streams: our own counter-based ones, named by what they are for, and NumPy's legacy stream.
 
 mod glibc_log;
+mod normals;
 mod numpy_legacy;
 
+pub use normals::Normals;
 pub use numpy_legacy::NumpyLegacy;
 
 use chacha20::ChaCha8Rng;

@@ -17,7 +17,7 @@ pub use check::SpecError;
 pub use data::{
     DataSpec, Draw, FileSpec, GivenLayer, GridSpec, ScalarSpec, SparseRegressionSpec, TeacherSpec, TeacherStudentSpec,
 };
-pub use dynamics::{DynamicsSpec, Indices, MiniBatchSpec, SgdSpec};
+pub use dynamics::{DynamicsSpec, EquationSpec, FixedLabelNoiseSpec, Indices, MiniBatchSpec, SdeSpec, SgdSpec};
 pub use files::{Array, ArraySource, ArraySpec, NoFiles};
 pub use model::{DiagonalInit, FullyConnectedSpec, InitSpec, LayersInit, ModelSpec, PerLayer};
 pub use prepare::Prepared;

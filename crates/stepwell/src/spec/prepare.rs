@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::check::{SpecError, finite, fraction, refuse, require};
 use super::*;
 use crate::data::{Dataset, on_sphere, uniform_in_range};
-use crate::dynamics::{BatchRule, Dynamics, GradientDescent, IndexSource, LabelNoise, MiniBatch, Sampler, Sgd};
+use crate::dynamics::{BatchRule, Dynamics, Equation, GradientDescent, Grid, IndexSource};
+use crate::dynamics::{LabelNoise, MiniBatch, Sampler, Scheme, Sde, Sgd};
 use crate::linalg::Matrix;
 use crate::metrics::{JacobianRank, SparsityOptions, sharpness};
 use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
@@ -25,6 +26,7 @@ pub struct Prepared {
     theta: Option<Vec<f64>>,
     indices: Option<Arc<[u32]>>,
     instruments: Option<Instruments>,
+    sde: Option<(Equation, Scheme, Grid)>,
 }
 
 impl Spec {
@@ -67,7 +69,8 @@ impl Spec {
             _ => None,
         };
         let instruments = data.as_ref().map(|data| self.instruments(data));
-        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments })
+        let sde = self.dynamics.sde()?;
+        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments, sde })
     }
 
     fn check_sizes(&self, (n, d): (usize, usize)) -> Result<(), SpecError> {
@@ -108,8 +111,14 @@ impl Spec {
         if self.loss.is_square() {
             return Ok(());
         }
-        if let DynamicsSpec::LabelNoise(_) = self.dynamics {
-            return Err(refuse("dynamics.label_noise", "the logistic loss", "a square loss"));
+        let of_labels = match self.dynamics {
+            DynamicsSpec::LabelNoise(_) => Some("dynamics.label_noise"),
+            DynamicsSpec::FixedLabelNoise(_) => Some("dynamics.fixed_label_noise"),
+            DynamicsSpec::Sde(SdeSpec { equation: EquationSpec::LabelNoise, .. }) => Some("dynamics.sde.equation"),
+            _ => None,
+        };
+        if let Some(key) = of_labels {
+            return Err(refuse(key, "the logistic loss", "a square loss"));
         }
         let expected = "labels +1 and -1 for the logistic loss";
         let Some(data) = data else {
@@ -162,7 +171,10 @@ impl Spec {
         let batch_size = match self.dynamics {
             DynamicsSpec::Sgd(_) => 1,
             DynamicsSpec::MiniBatch(batch) => batch.size,
-            DynamicsSpec::GradientDescent | DynamicsSpec::LabelNoise(_) => data.train.len(),
+            DynamicsSpec::GradientDescent
+            | DynamicsSpec::LabelNoise(_)
+            | DynamicsSpec::FixedLabelNoise(_)
+            | DynamicsSpec::Sde(_) => data.train.len(),
         };
         Instruments {
             rank: Some(Arc::new(JacobianRank::new(self.rank_inputs(data), record.rank_tol))),
@@ -245,6 +257,10 @@ impl Prepared {
         let n = data.train.len();
         let theta = self.theta(seed, &model);
         let problem = Problem { model, data, loss: self.spec.loss };
+        if let Some((equation, scheme, grid)) = self.sde {
+            let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
+            return self.start_dynamics(problem, sde, &theta);
+        }
         match &self.spec.dynamics {
             DynamicsSpec::GradientDescent => self.start_dynamics(problem, GradientDescent, &theta),
             DynamicsSpec::Sgd(s) => self.start_dynamics(problem, Sgd::new(self.sampler(&s.indices, seed, n)), &theta),
@@ -255,6 +271,7 @@ impl Prepared {
                 let dynamics = MiniBatch::new(s.rule, s.size, n, Sampler::own(seed, n));
                 self.start_dynamics(problem, dynamics, &theta)
             }
+            DynamicsSpec::Sde(_) | DynamicsSpec::FixedLabelNoise(_) => unreachable!("built when the spec was prepared"),
         }
     }
 

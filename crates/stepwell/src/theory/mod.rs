@@ -1,4 +1,13 @@
-//! The theory: closed forms and exact statements that runs are compared with.
+//! The theory: closed forms that runs are compared with, rigorous intervals and machine proofs, and every claim as a check.
 
+mod branch_and_bound;
+pub mod claims;
+mod interval;
+mod jet;
 pub mod quadratic;
+pub mod toy_certificates;
 pub mod toy_map;
+
+pub use branch_and_bound::{Decision, MOST_BOXES, Search, is_positive};
+pub use interval::Interval;
+pub use jet::Jet;
