@@ -27,6 +27,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Run a spec of your own
     Run(RunArgs),
+    /// Check the theory's claims, numerically, and certified where that is possible
+    Verify(VerifyArgs),
     /// Check, show or describe specs
     #[command(subcommand)]
     Spec(SpecCommand),
@@ -192,4 +194,45 @@ pub struct SparsityArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `verify`.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// The claims; all of them if none is named
+    #[arg(value_name = "CLAIM")]
+    pub claims: Vec<String>,
+    /// Seeds of statistical checks; too few leave them undecided
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
+    /// With toy-theorem: print the lemmas of its proof by machine
+    #[arg(long)]
+    pub certify: bool,
+    /// With toy-alternation or toy-bound: smallest gamma
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    pub gamma_min: Option<f64>,
+    /// With toy-alternation or toy-bound: largest gamma
+    #[arg(long, value_name = "B", allow_negative_numbers = true)]
+    pub gamma_max: Option<f64>,
+    /// With toy-alternation: find the largest gamma that can be certified, to 1e-4
+    #[arg(long)]
+    pub search: bool,
+    /// With toy-bound: whether --value bounds the loss from below or above
+    #[arg(long, value_name = "SIDE")]
+    pub inequality: Option<BoundSide>,
+    /// With toy-bound: the bound, in units of E[x^2] theta_*^4
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
+    pub value: Option<f64>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The side of a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BoundSide {
+    /// The loss lies above the value.
+    Lower,
+    /// The loss lies below the value.
+    Upper,
 }

@@ -35,6 +35,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),
