@@ -56,6 +56,8 @@ pub enum Figure {
     /// A three-layer ReLU student of a three-layer teacher
     #[value(name = "teacher-3")]
     Teacher3,
+    /// SGD beside label noise at a fixed level and its stochastic differential equations
+    Sde,
     /// Gradient descent on a quadratic: the three regimes against their closed forms
     Quadratic,
     /// The scalar toy model: bouncing, its regions, its bifurcations
@@ -70,6 +72,7 @@ impl Figure {
             Self::Relu1d => "relu-1d",
             Self::Teacher2 => "teacher-2",
             Self::Teacher3 => "teacher-3",
+            Self::Sde => "sde",
             Self::Quadratic => "quadratic",
             Self::Toy => "toy",
         }

@@ -22,7 +22,9 @@ pub fn quantile(values: &[f64], p: f64) -> f64 {
     }
     let position = p.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
     let (below, weight) = (position as usize, position.fract());
-    if weight == 0.0 { sorted[below] } else { sorted[below] + weight * (sorted[below + 1] - sorted[below]) }
+    let next = sorted[(below + 1).min(sorted.len() - 1)];
+    // equal neighbors may be infinite
+    if weight == 0.0 || next == sorted[below] { sorted[below] } else { sorted[below] + weight * (next - sorted[below]) }
 }
 
 /// Median with the 10% and 90% quantiles.
@@ -100,6 +102,7 @@ mod tests {
         assert_eq!((band.p10, band.median, band.p90, band.count), (1.0, 5.0, 9.0, 11));
         assert_eq!(quantile(&[1.0, f64::NAN, 2.0], 0.25), 1.25);
         assert!(quantile(&[], 0.5).is_nan());
+        assert_eq!(quantile(&[f64::INFINITY; 4], 0.3), f64::INFINITY);
         assert_eq!(quantile(&[1.0, f64::INFINITY, f64::INFINITY], 1.0), f64::INFINITY);
     }
 

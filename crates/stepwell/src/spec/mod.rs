@@ -53,7 +53,7 @@ pub struct Spec {
     /// What is recorded, and when.
     #[serde(default)]
     pub record: RecordSpec,
-    /// The runs of a figure: the same experiment with other schedules.
+    /// The runs of a figure: the same experiment with another schedule or dynamics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<VariantSpec>,
 }
@@ -65,19 +65,24 @@ pub struct Spec {
 pub struct VariantSpec {
     /// What the run is called.
     pub label: String,
-    /// Its step sizes.
-    pub schedule: ScheduleSpec,
+    /// Its step sizes, where they are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleSpec>,
+    /// Its dynamics, where it is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dynamics: Option<DynamicsSpec>,
     /// Published values at the last recording point, by probe.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub published: BTreeMap<String, f64>,
 }
 
 impl Spec {
-    /// The spec with a variant's schedule in place of its own, and without variants.
+    /// The spec with a variant's schedule and dynamics in place of its own, and without variants.
     pub fn with_variant(&self, variant: &VariantSpec) -> Self {
         let mut spec = self.clone();
         spec.variants.clear();
-        spec.schedule = variant.schedule.clone();
+        spec.schedule = variant.schedule.clone().unwrap_or(spec.schedule);
+        spec.dynamics = variant.dynamics.clone().unwrap_or(spec.dynamics);
         spec
     }
 

@@ -2,6 +2,7 @@
 
 mod published;
 mod quadratic;
+mod sde;
 mod toy;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub fn embedded_spec(figure: &str) -> Option<&'static str> {
         "relu-1d" => Some(include_str!("../../../../../experiments/relu-1d.toml")),
         "teacher-2" => Some(include_str!("../../../../../experiments/teacher-2.toml")),
         "teacher-3" => Some(include_str!("../../../../../experiments/teacher-3.toml")),
+        "sde" => Some(include_str!("../../../../../experiments/sde.toml")),
         "quadratic" => Some(include_str!("../../../../../experiments/quadratic.toml")),
         "toy" => Some(include_str!("../../../../../experiments/toy.toml")),
         _ => None,
@@ -28,6 +30,7 @@ pub fn embedded_spec(figure: &str) -> Option<&'static str> {
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     match args.figure {
         Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => published::run(args),
+        Figure::Sde => sde::run(args),
         Figure::Quadratic => quadratic::run(args),
         Figure::Toy => toy::run(args),
     }
@@ -40,7 +43,7 @@ fn authors_seconds(figure: Figure) -> Option<f64> {
         Figure::Relu1d => Some(29.8),
         Figure::Teacher2 => Some(14.8),
         Figure::Teacher3 => Some(38.1),
-        Figure::Quadratic | Figure::Toy => None,
+        Figure::Sde | Figure::Quadratic | Figure::Toy => None,
     }
 }
 
