@@ -219,6 +219,48 @@ fn closed_forms_hold_in_the_small_figures() {
     }
 }
 
+/// The calibrated equation has SGD's distribution up to sampling; the one as written has another.
+#[test]
+fn the_calibrated_equation_is_close_to_sgd_and_the_one_as_written_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let sde: Value =
+        serde_json::from_str(&succeeds(folder.path(), &["reproduce", "sde", "--seeds", "12", "--json"])).unwrap();
+    let distance = |run: usize| sde["runs"][run]["sliced_wasserstein_to_sgd"].as_f64().unwrap();
+    assert!(distance(3) > 2.0 * distance(1) && distance(3) > 2.0 * distance(2), "{sde}");
+}
+
+#[test]
+fn all_claims_are_as_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims: Value = serde_json::from_str(&succeeds(folder.path(), &["verify", "--json"])).unwrap();
+    assert!(claims.as_array().unwrap().len() >= 40);
+    for claim in claims.as_array().unwrap() {
+        assert_eq!(claim["verdict"], claim["expected"], "{claim}");
+    }
+    // every claim has its line in the documentation, and the documentation names no other
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/theory.md")).unwrap();
+    for claim in claims.as_array().unwrap() {
+        assert!(page.contains(&format!("`{}`", claim["claim"].as_str().unwrap())), "{claim} is not in docs/theory.md");
+    }
+}
+
+/// The three observations of the paper come with their evidence, and the recorded values with their published ones.
+#[test]
+fn relu_figures_compare_with_what_was_published() {
+    let folder = tempfile::tempdir().unwrap();
+    for (figure, series) in [("teacher-2", "test_loss"), ("teacher-3", "feature_sparsity_2")] {
+        let out = succeeds(folder.path(), &["reproduce", figure, "--seeds", "12", "--json"]);
+        let summary: Value = serde_json::from_str(&out).unwrap();
+        for run in summary["runs"].as_array().unwrap() {
+            assert!(run["final"][series]["p10"].is_number() || run["diverged"] == 12, "{run}");
+            assert!(run["final"]["train_loss"]["published"].is_number(), "{run}");
+        }
+        let observations = summary["observations"].as_array().unwrap();
+        assert!(observations.iter().any(|o| o["statement"].as_str().unwrap().contains("rank")), "{summary}");
+        assert!(folder.path().join(format!("results/{figure}/{figure}.png")).exists());
+    }
+}
+
 /// A run made elsewhere is replayed from its data, initial parameters and sample indices.
 #[test]
 fn a_run_made_elsewhere_is_replayed_from_files() {

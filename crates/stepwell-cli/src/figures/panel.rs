@@ -152,10 +152,15 @@ impl Panel {
     }
 }
 
-/// A line in positions, broken where a value has no place, thinned where it is long, and kept within the axis.
+/// A line in positions, broken where a value has no place, thinned where it is long. Where it leaves the axis it is drawn
+/// up to the edge.
 fn pieces(points: &[(f64, f64)], scale: Scale, (y0, y1): (f64, f64)) -> Vec<Vec<(f64, f64)>> {
-    let placed: Vec<(f64, f64)> = points.iter().map(|(x, y)| (*x, scale.position(*y).clamp(y0, y1))).collect();
-    placed.split(|(_, y)| y.is_nan()).filter(|piece| !piece.is_empty()).map(thinned).collect()
+    let placed: Vec<(f64, f64)> = points.iter().map(|(x, y)| (*x, scale.position(*y))).collect();
+    let inside = |k: usize| placed.get(k).is_some_and(|(_, y)| (y0..=y1).contains(y));
+    let kept = |k: usize| inside(k) || inside(k + 1) || (k > 0 && inside(k - 1));
+    let cut: Vec<(f64, f64)> =
+        (0..placed.len()).map(|k| (placed[k].0, if kept(k) { placed[k].1.clamp(y0, y1) } else { f64::NAN })).collect();
+    cut.split(|(_, y)| y.is_nan()).filter(|piece| !piece.is_empty()).map(thinned).collect()
 }
 
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {

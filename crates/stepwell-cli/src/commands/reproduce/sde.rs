@@ -273,10 +273,11 @@ impl Results {
 
     fn figure(&self) -> Figure {
         let panels = vec![
-            self.panel("Train loss", 0, Scale::Log),
-            self.panel("Log of the multiplicative factors", 1, Scale::Linear),
-            self.panel("Mean |β| on the support of β*", 2, Scale::Linear),
-            self.panel("Mean |β| off the support of β*", 3, Scale::Log),
+            self.panel("Train loss", 0, Scale::Log, None),
+            // the noise as written shrinks so fast that it would flatten the others
+            self.panel("Log of the multiplicative factors", 1, Scale::Linear, Some((-150.0, 0.0))),
+            self.panel("Mean |β| on the support of β*", 2, Scale::Linear, None),
+            self.panel("Mean |β| off the support of β*", 3, Scale::Log, Some((1e-5, 0.2))),
             self.distances(),
         ];
         let one = |law: &Law| {
@@ -293,7 +294,7 @@ impl Results {
         Figure { title: self.title.clone(), columns: 3, panels, legend }
     }
 
-    fn panel(&self, title: &str, series: usize, scale: Scale) -> Panel {
+    fn panel(&self, title: &str, series: usize, scale: Scale, y_range: Option<(f64, f64)>) -> Panel {
         let mut layers = Vec::new();
         for law in &self.laws {
             let bands: Vec<(f64, Band)> =
@@ -305,7 +306,7 @@ impl Results {
             let points = bands.iter().map(|(t, b)| (*t, b.median)).collect();
             layers.push(Layer::Line { points, color: law.color, width: 3 });
         }
-        Panel { title: title.into(), x_label: "iteration".into(), scale, y_range: None, layers }
+        Panel { title: title.into(), x_label: "iteration".into(), scale, y_range, layers }
     }
 
     fn distances(&self) -> Panel {
