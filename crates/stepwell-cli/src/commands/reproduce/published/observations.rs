@@ -5,6 +5,7 @@ use stepwell::metrics::Phase;
 use stepwell::statistics::{Share, quantile};
 
 use super::{Measured, Setting};
+use crate::ensemble::Outcome;
 
 /// One observation with its evidence.
 pub struct Observation {
@@ -57,10 +58,10 @@ pub fn observations(settings: &[Setting], measured: &[Measured]) -> Vec<Observat
 }
 
 fn stabilization(label: &str, measured: &Measured) -> Observation {
-    // a run that diverged has not stabilized; one with too few records tells nothing
-    let told = measured.seeds.iter().filter(|run| run.stabilization.phase != Phase::TooShort).count();
-    let share = Share::of(measured.stabilized().count(), told);
-    let statement = "the loss stabilizes while the step size is large".into();
+    // runs that diverged meanwhile are counted elsewhere; those with too few records tell nothing
+    let told = |run: &&Outcome| !matches!(run.stabilization.phase, Phase::TooShort | Phase::Diverged);
+    let share = Share::of(measured.stabilized().count(), measured.seeds.iter().filter(told).count());
+    let statement = "the loss stabilizes while the step size is large, unless it diverges".into();
     Observation { statement, between: label.into(), share, effect: None, verdict: verdict(&share) }
 }
 
