@@ -37,6 +37,12 @@ impl Outcome {
     }
 }
 
+/// The names of all series that runs recorded, in order: those of the run that got farthest.
+pub fn series_names<'a>(runs: impl Iterator<Item = &'a Outcome>) -> Vec<String> {
+    let names = |run: &Outcome| run.records.series.iter().map(|series| series.name.to_string()).collect::<Vec<_>>();
+    runs.map(names).max_by_key(Vec::len).unwrap_or_default()
+}
+
 /// Which runs of a prepared spec are wanted.
 pub struct Job<'a> {
     /// The spec.

@@ -165,6 +165,27 @@ fn a_diverged_run_is_a_result() {
 }
 
 #[test]
+fn a_network_is_measured_layer_by_layer() {
+    let folder = with_spec();
+    let spec = r#"
+steps = 200
+model.fully_connected = { hidden = [6, 4], bias = true }
+loss = "half_mean_square"
+init = "he"
+dynamics.mini_batch = { size = 4, rule = "epochs" }
+data.sparse_regression = { n = 20, d = 3, sparsity = 1, test = 10 }
+schedule.step_size = 0.05
+record.probes = ["train_loss", "feature_sparsity", "nonzero_share"]
+"#;
+    fs::write(folder.path().join("network.toml"), spec).unwrap();
+    let out = succeeds(folder.path(), &["run", "network.toml", "--seeds", "3"]);
+    assert!(out.contains("feature sparsity, layer 2") && out.contains("non-zero activations, layer 1"), "{out}");
+    let logistic = run(folder.path(), &["run", "network.toml", "--set", "loss=logistic", "--out", "b"]);
+    assert_eq!(logistic.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&logistic.stderr).contains("labels +1 and -1"));
+}
+
+#[test]
 fn every_experiment_parses_and_runs() {
     let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     let folder = tempfile::tempdir().unwrap();

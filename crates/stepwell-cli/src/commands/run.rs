@@ -6,13 +6,12 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use stepwell::metrics::Phase;
-use stepwell::probe::Probe;
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 
 use crate::cli::RunArgs;
-use crate::ensemble::{Job, Outcome, run_all};
+use crate::ensemble::{Job, Outcome, run_all, series_names};
 use crate::failure::{Failure, code};
 use crate::figures::series::{Group, legend, panels};
 use crate::figures::{COLORS, Figure};
@@ -50,14 +49,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
             "interrupted; what was recorded lies in {place} (--resume completes it)"
         )));
     }
-    let probes: Vec<Probe> = file.spec.record.probes.iter().chain(&file.spec.record.costly).copied().collect();
-    figure(&file, &settings, &probes).write(&folder, "figure")?;
-    let summary = summary(&settings, &probes);
+    let names = series_names(settings.iter().flat_map(|setting| &setting.runs));
+    figure(&file, &settings, &names).write(&folder, "figure")?;
+    let summary = summary(&settings, &names);
     folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
     if args.json {
         print_json(&summary)?;
     } else {
-        print(&report(&settings, &probes, &folder, started.elapsed().as_secs_f64()))?;
+        print(&report(&settings, &names, &folder, started.elapsed().as_secs_f64()))?;
     }
     let diverged = settings.iter().flat_map(|setting| &setting.runs).any(Outcome::diverged);
     Ok(if diverged && args.fail_on_diverge { ExitCode::from(code::FAILURE) } else { ExitCode::SUCCESS })
@@ -135,8 +134,8 @@ fn csv(settings: &[Setting]) -> String {
     out
 }
 
-fn figure(file: &SpecFile, settings: &[Setting], probes: &[Probe]) -> Figure {
-    let names: Vec<&str> = probes.iter().map(|probe| probe.name()).collect();
+fn figure(file: &SpecFile, settings: &[Setting], names: &[String]) -> Figure {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let groups: Vec<Group<'_>> = settings
         .iter()
         .zip(COLORS.into_iter().cycle())
@@ -158,14 +157,14 @@ impl Setting {
     }
 }
 
-fn summary(settings: &[Setting], probes: &[Probe]) -> Value {
+fn summary(settings: &[Setting], names: &[String]) -> Value {
     let one_run = |run: &Outcome| {
         let (status, step) = match run.status {
             Status::Diverged { step } => ("diverged", Some(step)),
             Status::Finished => ("finished", None),
             Status::Running => ("interrupted", None),
         };
-        let last = probes.iter().map(|p| (p.name().to_string(), number(run.records.last(p.name()))));
+        let last = names.iter().map(|name| (name.clone(), number(run.records.last(name))));
         let found = run.stabilization;
         json!({
             "seed": run.seed,
@@ -180,10 +179,10 @@ fn summary(settings: &[Setting], probes: &[Probe]) -> Value {
     };
     let one_setting = |setting: &Setting| {
         let share = setting.diverged();
-        let finals = probes.iter().map(|p| {
-            let band = Band::of(&setting.runs.iter().map(|run| run.final_value(p.name())).collect::<Vec<_>>());
+        let finals = names.iter().map(|name| {
+            let band = Band::of(&setting.runs.iter().map(|run| run.final_value(name)).collect::<Vec<_>>());
             let band = json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) });
-            (p.name().to_string(), band)
+            (name.clone(), band)
         });
         json!({
             "label": setting.label,
@@ -197,15 +196,15 @@ fn summary(settings: &[Setting], probes: &[Probe]) -> Value {
     json!({ "version": env!("CARGO_PKG_VERSION"), "settings": settings.iter().map(one_setting).collect::<Vec<_>>() })
 }
 
-fn report(settings: &[Setting], probes: &[Probe], folder: &Folder, elapsed: f64) -> String {
+fn report(settings: &[Setting], names: &[String], folder: &Folder, elapsed: f64) -> String {
     let mut table = table(&["run", "value", "last recorded", "diverged", "loss at the large step size"]);
     for setting in settings {
-        for (k, probe) in probes.iter().enumerate() {
+        for (k, name) in names.iter().enumerate() {
             let first = |text: String| if k == 0 { text } else { String::new() };
             table.add_row([
                 first(setting.label.clone()),
-                probe_words(probe.name()),
-                last_text(setting, *probe),
+                probe_words(name),
+                last_text(setting, name),
                 first(diverged_text(setting)),
                 first(phases_text(setting)),
             ]);
@@ -218,10 +217,10 @@ fn report(settings: &[Setting], probes: &[Probe], folder: &Folder, elapsed: f64)
     )
 }
 
-fn last_text(setting: &Setting, probe: Probe) -> String {
+fn last_text(setting: &Setting, name: &str) -> String {
     match &setting.runs[..] {
-        [run] => short(run.records.last(probe.name())),
-        runs => band_text(&Band::of(&runs.iter().map(|run| run.final_value(probe.name())).collect::<Vec<_>>())),
+        [run] => short(run.records.last(name)),
+        runs => band_text(&Band::of(&runs.iter().map(|run| run.final_value(name)).collect::<Vec<_>>())),
     }
 }
 

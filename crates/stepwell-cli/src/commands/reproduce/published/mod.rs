@@ -20,7 +20,7 @@ use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
 use super::{embedded_spec, folder};
 use crate::cli::{Figure as FigureName, ReproduceArgs};
-use crate::ensemble::{Job, Outcome, bouncing, run_all};
+use crate::ensemble::{Job, Outcome, bouncing, run_all, series_names};
 use crate::failure::Failure;
 use crate::figures::series::{Group, legend, panels};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
@@ -171,10 +171,8 @@ impl Measured {
 
 /// The recorded series that have a row in the table: all but the step size.
 fn listed(measured: &[Measured]) -> Vec<String> {
-    let names = |run: &Outcome| run.records.series.iter().map(|series| series.name.to_string()).collect::<Vec<_>>();
-    let runs = measured.iter().flat_map(|m| m.as_published.iter().chain(&m.seeds));
-    let longest = runs.map(names).max_by_key(Vec::len).unwrap_or_default();
-    longest.into_iter().filter(|name| name != "step_size").collect()
+    let all = series_names(measured.iter().flat_map(|m| m.as_published.iter().chain(&m.seeds)));
+    all.into_iter().filter(|name| name != "step_size").collect()
 }
 
 fn csv(settings: &[Setting], measured: &[Measured]) -> String {
