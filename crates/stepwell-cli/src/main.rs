@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod spec_file;
 mod store;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Sweep(command) => commands::sweep::run(&command),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),

@@ -5,3 +5,4 @@ pub mod measure;
 pub mod reproduce;
 pub mod run;
 pub mod spec;
+pub mod sweep;
