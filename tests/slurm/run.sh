@@ -29,7 +29,7 @@ export SLURM_CONF="$dir/slurm/slurm.conf"
 
 cat > "$dir/sweep.toml" <<T
 base = "diagonal"
-seeds = 8
+seeds = 16
 runs_per_chunk = 2
 [set]
 dynamics.sgd.indices = "seed"
@@ -81,7 +81,7 @@ at_least 6
 for _ in $(seq 50); do scancel "$job" 2>/dev/null && break; sleep 0.2; done
 "$stepwell" sweep status cluster
 submit
-at_least 24
+at_least 48
 "$stepwell" sweep status cluster
 "$stepwell" sweep collect cluster -o cluster.parquet
 cmp local.parquet cluster.parquet

@@ -30,8 +30,6 @@ pub struct Standing {
     pub failed: u64,
     /// Chunks without a file.
     pub missing: Vec<u64>,
-    /// Chunks with failed runs.
-    pub with_failures: Vec<u64>,
     /// Chunks with a damaged file, and what is wrong.
     pub corrupt: Vec<(u64, String)>,
     /// A message of a failed run.
@@ -181,13 +179,7 @@ impl SweepFolder {
                 continue;
             }
             match self.chunk(chunk) {
-                Ok(file) => {
-                    let before = standing.failed;
-                    file.ends.iter().for_each(|end| standing.count(end));
-                    if standing.failed > before {
-                        standing.with_failures.push(chunk);
-                    }
-                }
+                Ok(file) => file.ends.iter().for_each(|end| standing.count(end)),
                 Err(why) => standing.corrupt.push((chunk, why)),
             }
         }

@@ -62,8 +62,9 @@ impl SweepFile {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::input(format!("{name}: {error}; expected a sweep in TOML")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::input(format!("{name}: {error}; expected a sweep in TOML, or the folder of one"))
+        })?;
         let mut file: Self =
             toml::from_str(&text).map_err(|error| Failure::input(located_toml(&name, &text, &error)))?;
         file.folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);

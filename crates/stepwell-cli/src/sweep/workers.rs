@@ -135,7 +135,7 @@ impl<'a> Workers<'a> {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         standing.count(end);
         self.bar.inc(1);
-        if standing.diverged + standing.failed > 0 && self.bar.position() % 16 == 0 {
+        if standing.diverged + standing.failed > 0 && self.bar.position().is_multiple_of(16) {
             self.bar.set_message(shares(&standing));
         }
     }
