@@ -32,6 +32,9 @@ costly_seeds = 2
 const SWEEP: &str =
     "base = \"base.toml\"\nseeds = 10\nruns_per_chunk = 3\n[grid]\nschedule.step_size = [0.05, 0.1, 4.0]\n";
 
+/// With it all seeds have the data set of NumPy's stream.
+const DRAW: &str = "data.sparse_regression.draw.numpy_legacy";
+
 fn stepwell(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
     command.current_dir(folder).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -94,26 +97,31 @@ fn the_collected_bytes_depend_on_the_plan_alone() {
 
 #[test]
 fn tables_agree_with_runs_of_their_own() {
-    let folder = with_sweep(SWEEP);
+    // settings with a data set in common share it, the others must not
+    let sweep = format!("{SWEEP}data.sparse_regression.n = [10, 12]\n[set]\n{DRAW} = 0\n");
+    let folder = with_sweep(&sweep);
     let at = folder.path();
     ends_with(0, at, &["sweep", "run", "sweep.toml", "--out", "s"]);
     ends_with(0, at, &["sweep", "collect", "s", "-o", "all.csv"]);
-    let sets = ["--set", "schedule.step_size=0.1", "--seed", "1", "--seeds", "10"];
-    ends_with(0, at, &[&["run", "base.toml", "--out", "own"][..], &sets].concat());
     let all = fs::read_to_string(at.join("all.csv")).unwrap();
-    let own = fs::read_to_string(at.join("own/records.csv")).unwrap();
-    // run 10 is the first with the second step size
-    for (seed, number) in (1..=10).zip(10..) {
-        let rows = |text: &str, start: &str| -> Vec<String> {
-            text.lines().filter_map(|line| line.strip_prefix(start).map(str::to_string)).collect()
-        };
-        let expected = rows(&own, &format!("\"run\",{seed},"));
-        assert!(expected.len() > 20);
-        assert_eq!(rows(&all, &format!("{number},")), expected);
+    let rows = |text: &str, start: &str| -> Vec<String> {
+        text.lines().filter_map(|line| line.strip_prefix(start).map(str::to_string)).collect()
+    };
+    // n varies slowest: runs 10 to 19 have n = 10 and the second step size, runs 40 to 49 n = 12 and the same
+    for (n, first) in [(10, 10), (12, 40)] {
+        let sets = [format!("data.sparse_regression.n={n}"), format!("{DRAW}=0"), "schedule.step_size=0.1".into()];
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        ends_with(0, at, &[&["run", "base.toml", "--seeds", "10", "--overwrite", "--out", "own"][..], &sets].concat());
+        let own = fs::read_to_string(at.join("own/records.csv")).unwrap();
+        for (seed, number) in (1..=10).zip(first..) {
+            let expected = rows(&own, &format!("\"run\",{seed},"));
+            assert!(expected.len() > 20);
+            assert_eq!(rows(&all, &format!("{number},")), expected);
+        }
     }
     let runs = fs::read_to_string(at.join("all.runs.csv")).unwrap();
-    assert_eq!(runs.lines().filter(|line| line.contains(",4.0,diverged,")).count(), 10);
-    assert_eq!(runs.lines().filter(|line| line.contains(",finished,3000,")).count(), 20);
+    assert_eq!(runs.lines().filter(|line| line.contains(",4.0,diverged,")).count(), 20);
+    assert_eq!(runs.lines().filter(|line| line.contains(",finished,3000,")).count(), 40);
 }
 
 #[test]
