@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::commands::sweep::args::SweepCommand;
+
 /// A laboratory for SGD with large step sizes.
 #[derive(Parser)]
 #[command(name = "stepwell", version, about = "A laboratory for SGD with large step sizes", after_help = EXIT_CODES, propagate_version = true)]
@@ -17,7 +19,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done (a diverged run is a result), 1 failure, 2 usage, 3 bad spec or data, \
+const EXIT_CODES: &str = "Exit codes: 0 done (a diverged run is a result), 1 failure, 2 usage, 3 bad spec or data; \
+                          of sweeps 4 some runs failed, 5 locked, 6 corrupt file, 75 stopped on request; \
                           130 interrupted (what was recorded is kept).";
 
 /// The commands.
@@ -29,6 +32,9 @@ pub enum Command {
     Run(RunArgs),
     /// Check the theory's claims, numerically, and certified where that is possible
     Verify(VerifyArgs),
+    /// Many runs of an experiment: planned, computed in parallel, resumed, collected
+    #[command(subcommand)]
+    Sweep(SweepCommand),
     /// Check, show or describe specs
     #[command(subcommand)]
     Spec(SpecCommand),

@@ -71,7 +71,8 @@ pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, Spec
     jobs.par_iter().with_max_len(1).map(one).collect()
 }
 
-fn run_one(job: &Job<'_>) -> Result<Outcome, SpecError> {
+/// Runs one job.
+pub fn run_one(job: &Job<'_>) -> Result<Outcome, SpecError> {
     let data = job.prepared.data(job.seed)?;
     let mut runner = job.prepared.start(job.seed, Arc::clone(&data));
     let instruments = job.prepared.instruments(&data);

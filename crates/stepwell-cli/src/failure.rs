@@ -10,6 +10,14 @@ pub mod code {
     pub const USAGE: u8 = 2;
     /// A bad spec or bad data.
     pub const INPUT: u8 = 3;
+    /// Some runs of a sweep failed.
+    pub const SOME_FAILED: u8 = 4;
+    /// Another process works on the folder.
+    pub const LOCKED: u8 = 5;
+    /// A file of results is damaged.
+    pub const CORRUPT: u8 = 6;
+    /// A sweep was stopped on request and can be resumed.
+    pub const STOPPED: u8 = 75;
     /// Stopped by the user; what was recorded is kept.
     pub const INTERRUPTED: u8 = 130;
 }
@@ -30,6 +38,21 @@ impl Failure {
     /// A bad spec or bad data.
     pub fn input(message: impl Into<String>) -> Self {
         Self { code: code::INPUT, message: message.into() }
+    }
+
+    /// Another process works on the folder.
+    pub fn locked(message: impl Into<String>) -> Self {
+        Self { code: code::LOCKED, message: message.into() }
+    }
+
+    /// A file of results is damaged.
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Self { code: code::CORRUPT, message: message.into() }
+    }
+
+    /// A sweep was stopped on request.
+    pub fn stopped(message: impl Into<String>) -> Self {
+        Self { code: code::STOPPED, message: message.into() }
     }
 
     /// Anything else.

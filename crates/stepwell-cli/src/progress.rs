@@ -12,3 +12,15 @@ pub fn bar(total: u64, what: &str) -> ProgressBar {
     bar.set_message(what.to_string());
     bar
 }
+
+/// A bar of runs with their rate; `before` of them are done already.
+pub fn rate_bar(total: u64, before: u64, message: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_position(before);
+    let template = "runs {bar:30.cyan/dim} {human_pos}/{human_len} {per_sec} (left: {eta}) {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(message.to_string());
+    bar.reset_eta();
+    bar
+}

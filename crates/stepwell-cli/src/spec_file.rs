@@ -135,6 +135,11 @@ fn parse_value(text: &str) -> toml::Value {
     parsed.unwrap_or_else(|| toml::Value::String(text.to_string()))
 }
 
+/// Puts a value at a dotted key.
+pub fn put_key(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
+    put(table, &key.split('.').collect::<Vec<_>>(), value)
+}
+
 fn put(table: &mut toml::Table, path: &[&str], value: toml::Value) -> Result<(), String> {
     let (first, rest) = path.split_first().ok_or("expected a key")?;
     if first.is_empty() {
@@ -171,7 +176,8 @@ fn put_below(next: &mut toml::Value, key: &str, rest: &[&str], value: toml::Valu
     }
 }
 
-fn located_toml(name: &str, text: &str, error: &toml::de::Error) -> String {
+/// A TOML error at its place in the text.
+pub fn located_toml(name: &str, text: &str, error: &toml::de::Error) -> String {
     let message = explained(error.message());
     match error.span() {
         Some(span) => located(name, text, span, &message),
@@ -197,7 +203,7 @@ fn located(name: &str, text: &str, span: std::ops::Range<usize>, message: &str) 
 }
 
 /// A deserializer's message in the program's words, with the nearest right word where a word is wrong.
-fn explained(message: &str) -> String {
+pub fn explained(message: &str) -> String {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (Some(found), expected) = (words.first(), words.get(1..).unwrap_or(&[])) else {
         return message.replace("expected f64", "expected a number").replace("expected u64", "expected a whole number");

@@ -29,6 +29,11 @@ impl Folder {
         Ok(Self { path: path.to_path_buf() })
     }
 
+    /// A folder that is taken to be there, or is made later by [`Folder::create`].
+    pub fn unchecked(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -37,16 +42,19 @@ impl Folder {
     /// Writes a file whole or not at all.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
         let target = self.path.join(name);
-        let attempt = || -> std::io::Result<()> {
-            let mut file = tempfile::Builder::new().prefix(".stepwell-").tempfile_in(&self.path)?;
-            file.write_all(bytes)?;
-            make_readable(file.as_file())?;
-            file.as_file().sync_all()?;
-            file.persist(&target).map_err(|error| error.error)?;
-            File::open(&self.path)?.sync_all()
-        };
-        attempt().map_err(|error| Failure::other(format!("{}: {error}", target.display())))?;
+        let failed = |error| Failure::other(format!("{}: {error}", target.display()));
+        self.write_with(&target, |mut file| file.write_all(bytes).map_err(failed))?;
         Ok(target)
+    }
+
+    /// Writes a file of this folder by `content`, whole or not at all.
+    pub fn write_with(&self, target: &Path, content: impl FnOnce(&File) -> Result<(), Failure>) -> Result<(), Failure> {
+        let failed = |error| Failure::other(format!("{}: {error}", target.display()));
+        let file = tempfile::Builder::new().prefix(".stepwell-").tempfile_in(&self.path).map_err(failed)?;
+        content(file.as_file())?;
+        make_readable(file.as_file()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(target).map_err(|error| failed(error.error))?;
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
     /// The bytes of a file, where it is there.

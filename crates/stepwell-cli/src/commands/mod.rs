@@ -5,4 +5,5 @@ pub mod measure;
 pub mod reproduce;
 pub mod run;
 pub mod spec;
+pub mod sweep;
 pub mod verify;

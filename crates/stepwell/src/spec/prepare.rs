@@ -35,6 +35,15 @@ impl Spec {
     /// # Errors
     /// The first thing that is wrong.
     pub fn prepare(&self, files: &dyn ArraySource) -> Result<Prepared, SpecError> {
+        self.prepare_like(None, files)
+    }
+
+    /// The same where a similar spec is prepared already: a data set that both have in common is neither drawn nor read
+    /// again.
+    ///
+    /// # Errors
+    /// As of [`Spec::prepare`].
+    pub fn prepare_like(&self, other: Option<&Prepared>, files: &dyn ArraySource) -> Result<Prepared, SpecError> {
         require(self.steps > 0, "steps", self.steps, "at least 1")?;
         require(self.steps < 1 << 53, "steps", self.steps, "less than 2^53")?;
         require(self.record.first > 0 || self.record.points > 1, "record", "no points", "first or points")?;
@@ -49,7 +58,10 @@ impl Spec {
         require((0.0..=1.0).contains(&threshold), "record.sparsity_threshold", threshold, "a correlation from 0 to 1")?;
         fraction(self.record.kink_tol, "record.kink_tol")?;
         let schedule = self.schedule.build(self.steps)?;
-        let data = self.data.read(files)?;
+        let data = match other {
+            Some(other) if other.spec.data == self.data => other.data.clone(),
+            _ => self.data.read(files)?,
+        };
         let shape = match (&data, &self.data) {
             (Some(data), _) => (data.train.len(), data.train.x.cols()),
             (None, drawn) => drawn.drawn_shape()?,

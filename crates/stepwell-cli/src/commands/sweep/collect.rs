@@ -1,0 +1,24 @@
+//! `stepwell sweep collect`: all results in two tables.
+
+use std::process::ExitCode;
+
+use super::args::CollectArgs;
+use crate::failure::Failure;
+use crate::output::{print, thousands};
+use crate::sweep::collect::collect;
+use crate::sweep::folder::SweepFolder;
+
+/// Runs it.
+pub fn run(args: &CollectArgs) -> Result<ExitCode, Failure> {
+    let folder = SweepFolder::open(&args.folder)?;
+    let collected = collect(&folder, &args.out, args.partial)?;
+    let (records, runs) = collected.rows;
+    print(&format!(
+        "records  {} ({} rows)\nruns     {} ({} rows)\n",
+        collected.records.display(),
+        thousands(records),
+        collected.runs.display(),
+        thousands(runs as u64)
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,35 @@
+//! `stepwell sweep retry`: computes again what failed or is damaged.
+
+use std::process::ExitCode;
+
+use super::args::RetryArgs;
+use super::run::compute;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output::print;
+use crate::sweep::chunk::End;
+use crate::sweep::folder::SweepFolder;
+
+/// Runs it.
+pub fn run(args: &RetryArgs) -> Result<ExitCode, Failure> {
+    interrupt::tolerate(1);
+    let folder = SweepFolder::open(&args.folder)?;
+    folder.plan.check_unchanged()?;
+    let chunks: Vec<u64> =
+        (0..folder.plan.chunks()).filter(|chunk| folder.has(*chunk) && is_bad(&folder, *chunk)).collect();
+    if chunks.is_empty() {
+        print("nothing failed, nothing is damaged\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    folder.remove(&chunks)?;
+    compute(&folder, &chunks, false)
+}
+
+/// Whether a chunk has failed runs, or a file that is not as it was written.
+fn is_bad(folder: &SweepFolder, chunk: u64) -> bool {
+    let path = folder.chunk_path(chunk);
+    match folder.chunk(chunk) {
+        Ok(file) => file.ends.iter().any(|end| end.end == End::Failed) || file.verify(&path).is_err(),
+        Err(_) => true,
+    }
+}

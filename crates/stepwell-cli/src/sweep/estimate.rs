@@ -1,0 +1,105 @@
+//! How long a sweep will take and what it needs, from a few of its runs.
+
+use std::time::{Duration, Instant};
+
+use stepwell::data::{Dataset, Samples};
+use stepwell::run::{Status, record};
+
+use crate::arrays::Files;
+use crate::interrupt;
+use crate::sweep::plan::Plan;
+
+/// What a sweep needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Estimate {
+    /// Seconds a run takes, on one core, on average.
+    pub seconds_per_run: f64,
+    /// Memory a thread needs for data and records, in bytes.
+    pub bytes_per_thread: f64,
+    /// Size of all files of results, in bytes.
+    pub disk: f64,
+}
+
+/// Settings that are tried, and how long each may take.
+const TRIED: u64 = 5;
+const PATIENCE: Duration = Duration::from_millis(400);
+/// A row in memory (run, step, series, value) and, packed, in a file.
+const ROW_IN_MEMORY: f64 = 28.0;
+const ROW_IN_FILE: f64 = 11.0;
+
+/// Tries runs that are spread over the plan.
+pub fn estimate(plan: &Plan) -> Result<Estimate, String> {
+    let tried = TRIED.min(plan.runs());
+    let mut sum = Estimate { seconds_per_run: 0.0, bytes_per_thread: 0.0, disk: 0.0 };
+    for k in 0..tried {
+        let one = try_run(plan, (2 * k + 1) * plan.runs() / (2 * tried))?;
+        sum.seconds_per_run += one.seconds_per_run / tried as f64;
+        sum.bytes_per_thread = sum.bytes_per_thread.max(one.bytes_per_thread);
+        sum.disk += one.disk / tried as f64 * plan.runs() as f64;
+    }
+    Ok(sum)
+}
+
+/// One run, or its first part; what remains of it goes on at the pace it has after the dense recording at its start.
+fn try_run(plan: &Plan, run: u64) -> Result<Estimate, String> {
+    let run = plan.run(run);
+    let started = Instant::now();
+    let prepared = plan.spec(run.setting)?.prepare(&Files).map_err(|error| error.to_string())?;
+    // the data set of a file or of NumPy's stream is read once; one that is drawn for each seed counts for each run
+    let preparation = started.elapsed();
+    let data = prepared.data(run.seed).map_err(|error| error.to_string())?;
+    let mut runner = prepared.start(run.seed, data.clone());
+    let instruments = prepared.instruments(&data);
+    let spec = prepared.spec();
+    let record_plan = prepared.record_plan(run.seed_index < spec.record.costly_seeds);
+    let mut dense: Option<(u64, Duration)> = None;
+    let mut last_step = 0;
+    let (status, records) = record(&mut *runner, &instruments, &record_plan, |step, _, _| {
+        last_step = step;
+        let elapsed = started.elapsed() - preparation;
+        if step > spec.record.first && dense.is_none() {
+            dense = Some((step, elapsed));
+        }
+        elapsed < PATIENCE && !interrupt::requested()
+    });
+    let elapsed = (started.elapsed() - preparation).as_secs_f64();
+    let seconds_per_run = match (status, dense) {
+        (Status::Running, Some((step, until))) if last_step > step => {
+            let pace = (elapsed - until.as_secs_f64()) / (last_step - step) as f64;
+            until.as_secs_f64() + pace * (spec.steps - step) as f64
+        }
+        (Status::Running, _) => elapsed * spec.steps as f64 / last_step.max(1) as f64,
+        _ => elapsed,
+    };
+    let rows = record_plan.grid.len() as f64 * records.series.len() as f64;
+    Ok(Estimate {
+        seconds_per_run,
+        bytes_per_thread: size_of_data(&data) + 2.0 * rows * ROW_IN_MEMORY * plan.runs_per_chunk as f64,
+        disk: rows * ROW_IN_FILE,
+    })
+}
+
+fn size_of_data(data: &Dataset) -> f64 {
+    let numbers = |samples: &Samples| samples.len() * (samples.x.cols() + 1);
+    8.0 * (numbers(&data.train) + data.test.as_ref().map_or(0, numbers)) as f64
+}
+
+/// A duration for people.
+pub fn duration_text(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "less than a second".into(),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+/// A size for people.
+pub fn size_text(bytes: f64) -> String {
+    match bytes {
+        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
+}

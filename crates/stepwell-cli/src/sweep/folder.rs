@@ -1,0 +1,222 @@
+//! The folder of a sweep: its plan, a file a chunk, and locks. It alone says what is done.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::store::Folder;
+use crate::sweep::chunk::{End, RunEnd};
+use crate::sweep::chunk_file::ChunkFile;
+use crate::sweep::plan::Plan;
+
+/// A folder with a frozen plan.
+pub struct SweepFolder {
+    path: PathBuf,
+    chunks: Folder,
+    /// The plan.
+    pub plan: Plan,
+    /// Its hash.
+    pub hash: String,
+}
+
+/// How a sweep stands, counted in runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Runs that took all their steps.
+    pub finished: u64,
+    /// Runs that diverged.
+    pub diverged: u64,
+    /// Runs that could not be computed.
+    pub failed: u64,
+    /// Chunks without a file.
+    pub missing: Vec<u64>,
+    /// Chunks with a damaged file, and what is wrong.
+    pub corrupt: Vec<(u64, String)>,
+    /// A message of a failed run.
+    pub an_error: Option<(u64, String)>,
+}
+
+impl Standing {
+    /// Runs that have a result.
+    pub fn done(&self) -> u64 {
+        self.finished + self.diverged + self.failed
+    }
+
+    /// Counts a run.
+    pub fn count(&mut self, end: &RunEnd) {
+        match end.end {
+            End::Finished => self.finished += 1,
+            End::Diverged => self.diverged += 1,
+            End::Failed => {
+                self.failed += 1;
+                self.an_error.get_or_insert_with(|| (end.run, end.error.clone()));
+            }
+        }
+    }
+}
+
+/// A lock that ends with its owner, however that ends.
+pub struct Lock {
+    _file: File,
+    path: Option<PathBuf>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Whoever opened the file before may lock what is no longer there, and compute a chunk twice: to the same bytes.
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+const PLAN_FILE: &str = "plan.toml";
+
+impl SweepFolder {
+    /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
+    /// soon as it has results.
+    pub fn freeze(path: &Path, plan: Plan) -> Result<Self, Failure> {
+        let folder = Folder::create(path)?;
+        let (text, _) = plan.frozen()?;
+        if folder.read(PLAN_FILE).is_some_and(|there| there != text.as_bytes()) {
+            let _alone = lock_whole(path, true)?;
+            if has_results(path) {
+                return Err(Failure::usage(format!(
+                    "{} was started by another plan (see its {PLAN_FILE}); name another folder with --out, or remove it",
+                    path.display()
+                )));
+            }
+            folder.write(PLAN_FILE, text.as_bytes())?;
+        } else if folder.read(PLAN_FILE).is_none() {
+            folder.write(PLAN_FILE, text.as_bytes())?;
+        }
+        Self::open(path)
+    }
+
+    /// Opens a folder with a plan.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let place = path.join(PLAN_FILE);
+        let text = fs::read_to_string(&place).map_err(|error| {
+            Failure::usage(format!(
+                "{}: {error}; expected the folder of a sweep (see `stepwell sweep plan`)",
+                place.display()
+            ))
+        })?;
+        let (plan, hash) = Plan::thaw(&text).map_err(|why| Failure::corrupt(format!("{}: {why}", place.display())))?;
+        let chunks = Folder::unchecked(&path.join("chunks"));
+        Ok(Self { path: path.to_path_buf(), chunks, plan, hash })
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the place where chunks are written, and keeps others from removing any while the lock lives.
+    pub fn work_on(&self) -> Result<Lock, Failure> {
+        let lock = lock_whole(&self.path, false)?;
+        Folder::create(self.chunks.path())?;
+        Ok(lock)
+    }
+
+    /// Removes chunks, if nobody works on the folder.
+    pub fn remove(&self, chunks: &[u64]) -> Result<(), Failure> {
+        let _alone = lock_whole(&self.path, true)?;
+        for chunk in chunks {
+            let path = self.chunk_path(*chunk);
+            fs::remove_file(&path).map_err(|error| Failure::other(format!("{}: {error}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    /// The file of a chunk.
+    pub fn chunk_path(&self, chunk: u64) -> PathBuf {
+        self.chunks.path().join(chunk_name(chunk))
+    }
+
+    /// Whether a chunk has a file.
+    pub fn has(&self, chunk: u64) -> bool {
+        self.chunk_path(chunk).exists()
+    }
+
+    /// Opens the file of a chunk.
+    pub fn chunk(&self, chunk: u64) -> Result<ChunkFile, String> {
+        ChunkFile::open(&self.chunk_path(chunk), &self.hash, chunk, self.plan.runs_of(chunk))
+    }
+
+    /// Writes the file of a chunk, whole or not at all.
+    pub fn write(&self, chunk: u64, bytes: &[u8]) -> Result<(), Failure> {
+        match self.chunks.write(&chunk_name(chunk), bytes) {
+            Err(failure) if !self.has(chunk) => Err(failure),
+            // written here, or by another process with the same bytes
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a chunk; `None` if another process has it.
+    pub fn lock(&self, chunk: u64) -> Result<Option<Lock>, Failure> {
+        let path = self.chunks.path().join(format!("{}.lock", chunk_name(chunk)));
+        let file = File::options().create(true).append(true).open(&path);
+        let file = file.map_err(|error| Failure::other(format!("{}: {error}", path.display())))?;
+        Ok(match file.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            // where the file system has no locks, computing a chunk twice is harmless
+            Ok(()) | Err(TryLockError::Error(_)) => Some(Lock { _file: file, path: Some(path) }),
+        })
+    }
+
+    /// Reads the footers of all chunks.
+    pub fn standing(&self) -> Standing {
+        self.standing_of(0..self.plan.chunks())
+    }
+
+    /// Reads the footers of some chunks.
+    pub fn standing_of(&self, chunks: impl IntoIterator<Item = u64>) -> Standing {
+        let mut standing = Standing::default();
+        for chunk in chunks {
+            if !self.has(chunk) {
+                standing.missing.push(chunk);
+                continue;
+            }
+            match self.chunk(chunk) {
+                Ok(file) => file.ends.iter().for_each(|end| standing.count(end)),
+                Err(why) => standing.corrupt.push((chunk, why)),
+            }
+        }
+        standing
+    }
+
+    /// Removes what killed processes left behind, once nobody needs it any more.
+    pub fn tidy(&self) {
+        let Ok(entries) = fs::read_dir(self.chunks.path()) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".stepwell-") || name.as_encoded_bytes().ends_with(b".lock") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn chunk_name(chunk: u64) -> String {
+    format!("{chunk:05}.parquet")
+}
+
+fn has_results(path: &Path) -> bool {
+    let entries = fs::read_dir(path.join("chunks"));
+    entries.is_ok_and(|entries| entries.flatten().any(|entry| entry.path().extension().is_some_and(|e| e == "parquet")))
+}
+
+/// A lock of the whole folder: shared by those who compute, alone for those who remove.
+fn lock_whole(path: &Path, alone: bool) -> Result<Lock, Failure> {
+    let place = path.join("lock");
+    let file = File::options().create(true).append(true).open(&place);
+    let file = file.map_err(|error| Failure::other(format!("{}: {error}", place.display())))?;
+    match if alone { file.try_lock() } else { file.try_lock_shared() } {
+        Err(TryLockError::WouldBlock) => Err(Failure::locked(format!(
+            "{} is being worked on by another process; try again when it has ended",
+            path.display()
+        ))),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Lock { _file: file, path: None }),
+    }
+}
