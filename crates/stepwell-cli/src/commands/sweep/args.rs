@@ -28,7 +28,7 @@ pub enum SweepCommand {
 pub struct PlanArgs {
     /// A sweep's file (TOML), or its folder
     pub sweep: PathBuf,
-    /// The folder [default: results/<name of the file>]
+    /// The folder [default: results/NAME of NAME.toml]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print JSON instead of the table
@@ -41,7 +41,7 @@ pub struct PlanArgs {
 pub struct RunArgs {
     /// A sweep's folder, or its file (TOML)
     pub sweep: PathBuf,
-    /// The folder [default: results/<name of the file>]
+    /// The folder [default: results/NAME of NAME.toml]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// How to take failures
