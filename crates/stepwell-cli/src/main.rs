@@ -8,6 +8,7 @@ mod failure;
 mod figures;
 mod interrupt;
 mod output;
+mod phase;
 mod progress;
 mod spec_file;
 mod store;
@@ -35,6 +36,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Phase(args) => commands::phase::run(&args),
+        Command::Advise(args) => commands::advise::run(&args),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),
