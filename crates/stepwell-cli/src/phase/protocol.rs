@@ -98,8 +98,7 @@ impl Protocol {
             let moments = prepared.batch_moments(data.train.len());
             let runner = prepared.start(seed, data);
             let unit = runner.step_size() / prepared.schedule().at(0);
-            let Thresholds { gradient_descent, mean_square } = runner.small_step_thresholds(moments);
-            Ok(Thresholds { gradient_descent: gradient_descent / unit, mean_square: mean_square / unit })
+            Ok(in_units(runner.small_step_thresholds(moments), unit))
         };
         let all = (1..=THRESHOLD_SEEDS).map(one).collect::<Result<Vec<_>, _>>()?;
         let median = |f: fn(&Thresholds) -> f64| quantile(&all.iter().map(f).collect::<Vec<_>>(), 0.5);
@@ -114,6 +113,12 @@ fn is_drawn(data: &DataSpec) -> bool {
         DataSpec::TeacherStudent(s) => s.draw == Draw::Seed,
         DataSpec::Grid(_) | DataSpec::Scalar(_) | DataSpec::File(_) => false,
     }
+}
+
+/// Thresholds in a unit of step sizes.
+pub fn in_units(thresholds: Thresholds, unit: f64) -> Thresholds {
+    let Thresholds { gradient_descent, mean_square } = thresholds;
+    Thresholds { gradient_descent: gradient_descent / unit, mean_square: mean_square / unit }
 }
 
 /// The threshold that step sizes are measured by: the mean-square one, gradient descent's where that is not known.

@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 use stepwell::metrics::{Phase, Stabilization, Thresholds, stabilization};
-use stepwell::probe::Probe;
+use stepwell::probe::{Instruments, Probe};
 use stepwell::run::{Runner, Status};
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share, quantile};
 
-use super::protocol::Protocol;
+use super::protocol::{Protocol, in_units};
 use crate::failure::Failure;
 use crate::interrupt;
 
@@ -38,12 +38,13 @@ impl Fate {
         }
     }
 
-    fn of(status: Status, phase: Phase) -> Self {
-        match (status, phase) {
-            (Status::Diverged { .. }, _) | (_, Phase::Diverged) => Self::Diverges,
-            (_, Phase::Stabilized) => Self::Stabilizes,
-            (_, Phase::Falling | Phase::Converged) => Self::Converges,
-            (_, Phase::Rising | Phase::TooShort) => Self::Undecided,
+    fn of(diverged: bool, phase: Phase) -> Self {
+        match phase {
+            _ if diverged => Self::Diverges,
+            Phase::Diverged => Self::Diverges,
+            Phase::Stabilized => Self::Stabilizes,
+            Phase::Falling | Phase::Converged => Self::Converges,
+            Phase::Rising | Phase::TooShort => Self::Undecided,
         }
     }
 }
@@ -169,56 +170,77 @@ fn trial(protocol: &Protocol, prepared: &Prepared, seed: u64, closer: bool) -> R
     let mut runner = prepared.start(seed, data);
     let unit = runner.step_size() / prepared.schedule().at(0);
     let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
-    let value = |runner: &dyn Runner, probe| {
-        runner.measure(&instruments, &[probe]).first().map_or(f64::NAN, |measurement| measurement.1)
+    let large = LargePhase::record(&mut *runner, &instruments, last_large, closer);
+    runner.advance(u64::MAX);
+    let finals = finals(&*runner, prepared, &instruments);
+    let diverged_at = match runner.status() {
+        Status::Diverged { step } => Some(step),
+        _ => finals.is_empty().then_some(runner.steps()),
     };
-    let (mut steps, mut losses, mut sharpness, mut lyapunov) = (Vec::new(), Vec::new(), Vec::new(), f64::NAN);
-    for k in 0..=LOSSES {
-        let step = last_large * k / LOSSES;
-        if steps.last() == Some(&step) {
-            continue;
-        }
-        if matches!(runner.advance(step - runner.step()), Status::Diverged { .. }) || interrupt::stopped() {
-            break;
-        }
-        steps.push(step);
-        losses.push(value(&*runner, Probe::TrainLoss));
-        if closer && k >= LOSSES / 2 && (k - LOSSES / 2) % SHARPNESS_EVERY == 0 {
-            sharpness.push(value(&*runner, Probe::BatchSharpness));
-        }
-        if closer && k == LOSSES / 2 {
-            lyapunov = runner.lyapunov(LYAPUNOV_STEPS.min(last_large - step));
-        }
-    }
-    let status = runner.advance(u64::MAX);
-    let mut finals = Vec::new();
-    let mut diverged_at = if let Status::Diverged { step } = status { Some(step) } else { None };
-    if diverged_at.is_none() {
-        let record = &prepared.spec().record;
-        let mut probes = vec![Probe::TrainLoss];
-        let others = record.probes.iter().chain(&record.costly);
-        probes.extend(others.filter(|probe| is_shown(**probe)));
-        let found = runner.measure(&instruments, &probes);
-        if found.first().is_some_and(|(_, loss)| loss.is_finite()) {
-            finals = found.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
-        } else {
-            diverged_at = Some(runner.steps());
-        }
-    }
-    let stabilization = stabilization(&steps, &losses, last_large, diverged_at);
-    let ended = diverged_at.map_or(Status::Finished, |step| Status::Diverged { step });
+    let stabilization = stabilization(&large.steps, &large.losses, last_large, diverged_at);
+    let fate = Fate::of(diverged_at.is_some(), stabilization.phase);
+    let first_loss = large.losses.first().copied().unwrap_or(f64::NAN);
     let closer = closer.then(|| {
         let unknown = Thresholds { gradient_descent: f64::NAN, mean_square: f64::NAN };
         let reached = if diverged_at.is_none() { runner.thresholds(moments) } else { unknown };
         Closer {
-            reached: Thresholds {
-                gradient_descent: reached.gradient_descent / unit,
-                mean_square: reached.mean_square / unit,
-            },
-            lyapunov,
-            batch_sharpness: 2.0 / quantile(&sharpness, 0.5) / unit,
+            reached: in_units(reached, unit),
+            lyapunov: large.lyapunov,
+            batch_sharpness: 2.0 / quantile(&large.sharpness, 0.5) / unit,
         }
     });
-    let first_loss = losses.first().copied().unwrap_or(f64::NAN);
-    Ok(Trial { fate: Fate::of(ended, stabilization.phase), stabilization, first_loss, finals, closer })
+    Ok(Trial { fate, stabilization, first_loss, finals, closer })
+}
+
+/// What is recorded while the step size is large.
+#[derive(Default)]
+struct LargePhase {
+    steps: Vec<u64>,
+    losses: Vec<f64>,
+    /// Batch sharpness in its second half, if looked at more closely.
+    sharpness: Vec<f64>,
+    /// From its middle on.
+    lyapunov: f64,
+}
+
+impl LargePhase {
+    fn record(runner: &mut dyn Runner, instruments: &Instruments, last_large: u64, closer: bool) -> Self {
+        let mut out = Self { lyapunov: f64::NAN, ..Self::default() };
+        for k in 0..=LOSSES {
+            let step = last_large * k / LOSSES;
+            if out.steps.last() == Some(&step) {
+                continue;
+            }
+            if matches!(runner.advance(step - runner.step()), Status::Diverged { .. }) || interrupt::stopped() {
+                break;
+            }
+            out.steps.push(step);
+            out.losses.push(value(runner, instruments, Probe::TrainLoss));
+            if closer && k >= LOSSES / 2 && (k - LOSSES / 2).is_multiple_of(SHARPNESS_EVERY) {
+                out.sharpness.push(value(runner, instruments, Probe::BatchSharpness));
+            }
+            if closer && k == LOSSES / 2 {
+                out.lyapunov = runner.lyapunov(LYAPUNOV_STEPS.min(last_large - step));
+            }
+        }
+        out
+    }
+}
+
+fn value(runner: &dyn Runner, instruments: &Instruments, probe: Probe) -> f64 {
+    runner.measure(instruments, &[probe]).first().map_or(f64::NAN, |measurement| measurement.1)
+}
+
+/// The losses and measures of sparsity that the spec records, now; nothing if the run has diverged.
+fn finals(runner: &dyn Runner, prepared: &Prepared, instruments: &Instruments) -> Vec<(String, f64)> {
+    if matches!(runner.status(), Status::Diverged { .. }) {
+        return Vec::new();
+    }
+    let record = &prepared.spec().record;
+    let others = record.probes.iter().chain(&record.costly).copied().filter(|probe| is_shown(*probe));
+    let probes: Vec<Probe> = [Probe::TrainLoss].into_iter().chain(others).collect();
+    let found = runner.measure(instruments, &probes);
+    let finite = found.first().is_some_and(|(_, loss)| loss.is_finite());
+    let named = found.into_iter().map(|(name, value)| (name.into_owned(), value));
+    if finite { named.collect() } else { Vec::new() }
 }
