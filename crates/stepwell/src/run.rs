@@ -170,8 +170,8 @@ impl<M: Model, D: Dynamics> Run<M, D> {
 
 /// Relative distance of the two copies in [`Run::lyapunov`].
 const SEPARATION: f64 = 1e-7;
-/// Steps after which it is set back.
-const SET_BACK: u64 = 16;
+/// Steps after which it is set back: few, so that it stays small where it grows threefold a step.
+const SET_BACK: u64 = 4;
 
 /// A run behind one face, whatever its model and dynamics.
 pub trait Runner: Send {

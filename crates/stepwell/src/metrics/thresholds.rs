@@ -38,18 +38,20 @@ pub fn small_step_solution<M: Model>(problem: &Problem<M>, theta: &[f64]) -> Vec
     let (mut loss, mut best) = (first, theta.clone());
     for _ in 0..MOST_ROUNDS {
         let curvature = largest_eigenvalue(theta.len(), 1e-2, 40, |v, out| hessian_vector(problem, &theta, v, out));
-        if !(curvature.value > 0.0 && curvature.value.is_finite()) {
+        // negative at a start below a saddle: its size is a scale all the same
+        let curvature = curvature.value.abs();
+        if !(curvature > 0.0 && curvature.is_finite()) {
             return best;
         }
         for _ in 0..ROUND {
             let gradient = problem.gradient(&theta);
-            lanes::add_scaled(&mut theta, -0.5 / curvature.value, &gradient);
+            lanes::add_scaled(&mut theta, -0.5 / curvature, &gradient);
         }
         let now = problem.train_loss(&theta);
-        // a sharper place than measured: try again from here, with its own curvature
         if !now.is_finite() {
             return best;
         }
+        // where it rises the place is sharper than was measured: on from there, with its own curvature
         let falls = now < loss * (1.0 - 1e-6) || now > loss;
         if now <= loss {
             best.copy_from_slice(&theta);
@@ -68,8 +70,10 @@ mod tests {
 
     use super::*;
     use crate::data::SparseRegression;
+    use crate::data::{Dataset, Samples};
+    use crate::linalg::Matrix;
     use crate::loss::Loss;
-    use crate::model::DiagonalLinear;
+    use crate::model::{DiagonalLinear, ScalarToy};
 
     /// It interpolates, and its batches are less stable there than the whole set.
     #[test]
@@ -84,5 +88,16 @@ mod tests {
         let found = Thresholds::of(&problem, &solution, Some(single));
         assert!(found.mean_square < found.gradient_descent && found.mean_square > 0.0, "{found:?}");
         assert!(Thresholds::of(&problem, &solution, None).mean_square.is_nan());
+    }
+
+    /// The toy model starts where its Hessian is negative; its minimum at 1 has the Hessian 2, with one sample.
+    #[test]
+    fn a_start_of_negative_curvature_is_left() {
+        let train = Samples::new(Matrix::from_rows(1, 1, &[1.0]), vec![1.0], ["x", "y"]).unwrap();
+        let data = Arc::new(Dataset::new(train, None, None).unwrap());
+        let problem = Problem { model: ScalarToy, data, loss: Loss::QuarterMeanSquare };
+        let solution = small_step_solution(&problem, &[0.05]);
+        let found = Thresholds::of(&problem, &solution, Some(BatchMoments::all(1)));
+        assert!((solution[0] - 1.0).abs() < 1e-2 && (found.mean_square - 1.0).abs() < 1e-2, "{solution:?} {found:?}");
     }
 }
