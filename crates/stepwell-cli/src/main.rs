@@ -8,6 +8,7 @@ mod failure;
 mod figures;
 mod interrupt;
 mod output;
+mod phase;
 mod progress;
 mod spec_file;
 mod store;
@@ -38,6 +39,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Run(args) => commands::run::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Sweep(command) => commands::sweep::run(&command),
+        Command::Phase(args) => commands::phase::run(&args),
+        Command::Advise(args) => commands::advise::run(&args),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),

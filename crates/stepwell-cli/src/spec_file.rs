@@ -10,6 +10,7 @@ use crate::arrays::Files;
 use crate::failure::Failure;
 
 /// A spec with the text it came from.
+#[derive(Clone)]
 pub struct SpecFile {
     /// The spec, changes by `--set` included; paths are relative to the folder of the file.
     pub spec: Spec,
@@ -49,6 +50,11 @@ impl SpecFile {
         let mut file = Self { spec, name, text, sets: sets.to_vec() };
         file.spec.for_each_path(|path| *path = folder.join(&*path).display().to_string());
         Ok(file)
+    }
+
+    /// Another spec that came from this file.
+    pub fn with_spec(&self, spec: Spec) -> Self {
+        Self { spec, ..self.clone() }
     }
 
     /// The spec as TOML with all defaults.

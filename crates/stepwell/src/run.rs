@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crate::dynamics::{Dynamics, State};
 use crate::linalg::{Matrix, lanes};
-use crate::metrics::{JacobianRank, sharpness, sign_changes};
+use crate::metrics::{BatchMoments, JacobianRank, Thresholds, sharpness, sign_changes, small_step_solution};
 use crate::model::{Model, activations};
 use crate::probe::{Instruments, Measurement, Probe, kinks_of};
 use crate::problem::Problem;
 use crate::record::Records;
+use crate::rng::{Purpose, Stream};
 use crate::schedule::Schedule;
 use crate::simd::{Kernel, dispatch};
 
@@ -121,7 +122,56 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     pub fn status(&self) -> Status {
         self.status
     }
+
+    /// The Lyapunov exponent of the training predictions, a step: how fast two copies of the run with the same samples,
+    /// `1e-7 |theta|` apart in a random direction, separate over the next `steps` steps. The distance of the parameters is
+    /// set back every few steps (Benettin, 1980); what is compared is that of the predictions, because parameters also
+    /// differ along the solutions, where they neither part nor meet.
+    ///
+    /// Negative where the copies meet: then it is the rate until round-off hides their difference. NaN if one of them
+    /// diverges at once, or predictions do not depend on the direction.
+    pub fn lyapunov(&self, steps: u64) -> f64 {
+        let apart = SEPARATION * lanes::norm2(self.theta()).sqrt().max(f64::MIN_POSITIVE.sqrt());
+        let mut stream = Stream::new(0, Purpose::Probe);
+        let mut direction: Vec<f64> = self.theta().iter().map(|_| stream.normal()).collect();
+        let (mut one, mut other) = (self.clone(), self.clone());
+        let (mut grown, mut distance) = (0.0, lanes::norm2(&direction).sqrt());
+        let predictions = |run: &Self| run.problem.predictions(run.theta(), &run.problem.data.train.x);
+        let mut exponent = f64::NAN;
+        let mut first = f64::NAN;
+        let mut taken = 0;
+        loop {
+            for ((other, one), d) in other.state.theta.iter_mut().zip(&*one.state.theta).zip(&direction) {
+                *other = one + d * (apart / distance);
+            }
+            let (h, h_other) = (predictions(&one), predictions(&other));
+            let difference: Vec<f64> = h.iter().zip(&h_other).map(|(h, other)| other - h).collect();
+            let (between, size) = (lanes::norm2(&difference).sqrt(), lanes::norm2(&h).sqrt());
+            if taken == 0 {
+                first = between;
+            } else if between > 0.0 {
+                exponent = (grown + libm::log(between / first)) / taken as f64;
+            }
+            let hidden = between <= 1e-12 * size;
+            let count = SET_BACK.min(steps - taken);
+            if hidden || count == 0 || one.advance(count) != Status::Running || other.advance(count) != Status::Running
+            {
+                return exponent;
+            }
+            taken += count;
+            for ((d, other), one) in direction.iter_mut().zip(&*other.state.theta).zip(&*one.state.theta) {
+                *d = other - one;
+            }
+            distance = lanes::norm2(&direction).sqrt();
+            grown += libm::log(distance / apart);
+        }
+    }
 }
+
+/// Relative distance of the two copies in [`Run::lyapunov`].
+const SEPARATION: f64 = 1e-7;
+/// Steps after which it is set back: few, so that it stays small where it grows threefold a step.
+const SET_BACK: u64 = 4;
 
 /// A run behind one face, whatever its model and dynamics.
 pub trait Runner: Send {
@@ -161,6 +211,12 @@ pub trait Runner: Send {
     /// Whether the iterates bounce: the share of sign changes among the next `steps` moves along the top eigenvector of
     /// the Hessian at `theta_t`, see [`sign_changes`]. Taken on a copy of the run.
     fn bouncing(&self, steps: u64) -> f64;
+    /// The step sizes up to which `theta_t`, taken for a solution, is stable.
+    fn thresholds(&self, moments: Option<BatchMoments>) -> Thresholds;
+    /// The same at the solution that small steps lead to from `theta_t`, see [`small_step_solution`].
+    fn small_step_thresholds(&self, moments: Option<BatchMoments>) -> Thresholds;
+    /// The Lyapunov exponent of the training predictions, see [`Run::lyapunov`].
+    fn lyapunov(&self, steps: u64) -> f64;
 }
 
 impl<M: Model, D: Dynamics> Runner for Run<M, D> {
@@ -232,6 +288,18 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
         let moves: Vec<f64> = positions.windows(2).map(|pair| pair[1] - pair[0]).collect();
         sign_changes(&moves)
     }
+
+    fn thresholds(&self, moments: Option<BatchMoments>) -> Thresholds {
+        Thresholds::of(&self.problem, self.theta(), moments)
+    }
+
+    fn small_step_thresholds(&self, moments: Option<BatchMoments>) -> Thresholds {
+        Thresholds::of(&self.problem, &small_step_solution(&self.problem, self.theta()), moments)
+    }
+
+    fn lyapunov(&self, steps: u64) -> f64 {
+        self.lyapunov(steps)
+    }
 }
 
 /// What to record of a run, and when.
@@ -273,4 +341,45 @@ pub fn record(
         }
     }
     (runner.advance(u64::MAX), records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Dataset, Samples};
+    use crate::dynamics::GradientDescent;
+    use crate::loss::Loss;
+    use crate::model::{Linear, ScalarToy};
+
+    fn run<M: Model>(model: M, loss: Loss, y: f64, step_size: f64, start: f64) -> Run<M, GradientDescent> {
+        let train = Samples::new(Matrix::from_rows(1, 1, &[1.0]), vec![y], ["x", "y"]).unwrap();
+        let data = Arc::new(Dataset::new(train, None, None).unwrap());
+        Run::new(Problem { model, data, loss }, GradientDescent, Schedule::constant(step_size), &[start], u64::MAX)
+    }
+
+    /// One sample of a linear model: `r' = (1 - eta) r`, so the exponent is `ln|1 - eta|`.
+    #[test]
+    fn lyapunov_exponent_of_a_linear_model() {
+        for eta in [0.01, 0.3, 1.9, 2.1] {
+            let found = run(Linear::new(1), Loss::HalfMeanSquare, 1.0, eta, 0.5).lyapunov(400);
+            let expected = libm::log((1.0_f64 - eta).abs());
+            assert!((found - expected).abs() < 1e-4, "{eta}: {found} {expected}");
+        }
+    }
+
+    /// The toy model at gamma = 2 is a Chebyshev map of degree 3: its exponent is `ln 3`. At gamma = 1.1 its 2-cycle has the
+    /// multiplier `9 - 2 (1 + gamma)^2` over two steps.
+    #[test]
+    fn lyapunov_exponents_of_the_toy_model() {
+        let of = |gamma, steps| {
+            let mut run = run(ScalarToy, Loss::QuarterMeanSquare, 1.0, gamma, 0.37);
+            run.advance(500);
+            run.lyapunov(steps)
+        };
+        let chaos = of(2.0, 50_000);
+        assert!((chaos / libm::log(3.0) - 1.0).abs() < 0.03, "{chaos}");
+        let cycle = of(1.1, 16);
+        let expected = 0.5 * libm::log((9.0 - 2.0 * 2.1_f64 * 2.1).abs());
+        assert!((cycle - expected).abs() < 0.02, "{cycle} {expected}");
+    }
 }

@@ -1,7 +1,9 @@
 //! The commands, one a file.
 
+pub mod advise;
 pub mod completions;
 pub mod measure;
+pub mod phase;
 pub mod reproduce;
 pub mod run;
 pub mod spec;

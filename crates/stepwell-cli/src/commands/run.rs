@@ -63,8 +63,13 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 }
 
 fn default_folder(spec: &Path) -> PathBuf {
+    PathBuf::from("results").join(stem(spec))
+}
+
+/// The name of a spec's file without its ending; `run` for stdin.
+pub fn stem(spec: &Path) -> String {
     let stem = spec.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().replace('-', "_"));
-    PathBuf::from("results").join(if stem == "_" { "run".to_string() } else { stem })
+    if stem == "_" { "run".to_string() } else { stem }
 }
 
 /// The spec, or each of its variants, ready to start.

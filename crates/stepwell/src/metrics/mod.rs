@@ -5,9 +5,11 @@ mod bouncing;
 mod feature_sparsity;
 mod jacobian;
 mod kinks;
+mod mean_square;
 mod sharpness;
 mod spectrum;
 mod stabilization;
+mod thresholds;
 
 pub use batch_sharpness::batch_sharpness;
 pub use bouncing::sign_changes;
@@ -17,6 +19,8 @@ pub use feature_sparsity::{
 };
 pub use jacobian::{JacobianRank, jacobian, rank_of, row_norms2};
 pub use kinks::kinks;
+pub use mean_square::{BatchMoments, mean_square_threshold};
 pub use sharpness::{hessian_vector, sharpness};
 pub use spectrum::{column_norms, effective_rank};
 pub use stabilization::{Phase, Stabilization, stabilization};
+pub use thresholds::{Thresholds, small_step_solution};

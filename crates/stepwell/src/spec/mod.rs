@@ -23,7 +23,8 @@ pub use model::{DiagonalInit, FullyConnectedSpec, InitSpec, LayersInit, ModelSpe
 pub use prepare::Prepared;
 pub use record::RecordSpec;
 pub use schedule::{
-    CosineSpec, DecaySpec, ExponentialWarmup, LinearWarmup, PieceSpec, PowerWarmup, ScheduleSpec, WarmupSpec,
+    CosineSpec, DecaySpec, ExponentialWarmup, LinearWarmup, PieceSpec, PowerWarmup, RelativeTo, ScheduleSpec,
+    WarmupSpec,
 };
 
 use crate::loss::Loss;

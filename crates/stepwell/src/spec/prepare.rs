@@ -8,7 +8,7 @@ use crate::data::{Dataset, on_sphere, uniform_in_range};
 use crate::dynamics::{BatchRule, Dynamics, Equation, GradientDescent, Grid, IndexSource};
 use crate::dynamics::{LabelNoise, MiniBatch, Sampler, Scheme, Sde, Sgd};
 use crate::linalg::Matrix;
-use crate::metrics::{JacobianRank, SparsityOptions, sharpness};
+use crate::metrics::{BatchMoments, JacobianRank, SparsityOptions, Thresholds, sharpness, small_step_solution};
 use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
 use crate::probe::Instruments;
 use crate::problem::Problem;
@@ -58,6 +58,11 @@ impl Spec {
         require((0.0..=1.0).contains(&threshold), "record.sparsity_threshold", threshold, "a correlation from 0 to 1")?;
         fraction(self.record.kink_tol, "record.kink_tol")?;
         let schedule = self.schedule.build(self.steps)?;
+        let equation = matches!(self.dynamics, DynamicsSpec::FixedLabelNoise(_) | DynamicsSpec::Sde(_));
+        let unit = !(equation && self.schedule.relative_to == RelativeTo::Solution);
+        require(unit, "schedule.relative_to", "solution", "start: equations have no batches")?;
+        let used = self.schedule.relative || self.schedule.relative_to == RelativeTo::default();
+        require(used, "schedule.relative_to", "no relative step sizes", "relative = true to go with it")?;
         let data = match other {
             Some(other) if other.spec.data == self.data => other.data.clone(),
             _ => self.data.read(files)?,
@@ -295,9 +300,32 @@ impl Prepared {
     ) -> Box<dyn Runner> {
         let mut schedule = self.schedule.clone();
         if self.spec.schedule.relative {
-            schedule = schedule.scaled(2.0 / sharpness(&problem, theta).value);
+            schedule = schedule.scaled(self.unit(&problem, theta));
         }
         Box::new(Run::new(problem, dynamics, schedule, theta, self.spec.steps))
+    }
+
+    /// The unit of relative step sizes.
+    fn unit<M: Model>(&self, problem: &Problem<M>, theta: &[f64]) -> f64 {
+        match self.spec.schedule.relative_to {
+            RelativeTo::Start => 2.0 / sharpness(problem, theta).value,
+            RelativeTo::Solution => {
+                let moments = self.batch_moments(problem.n());
+                Thresholds::of(problem, &small_step_solution(problem, theta), moments).mean_square
+            }
+        }
+    }
+
+    /// Moments of the batches out of `n` samples; none for equations. Label noise is the step of one sample.
+    pub fn batch_moments(&self, n: usize) -> Option<BatchMoments> {
+        match self.spec.dynamics {
+            DynamicsSpec::GradientDescent => Some(BatchMoments::all(n)),
+            DynamicsSpec::Sgd(_) | DynamicsSpec::LabelNoise(_) => {
+                Some(BatchMoments::of(1, BatchRule::WithReplacement, n))
+            }
+            DynamicsSpec::MiniBatch(batch) => Some(BatchMoments::of(batch.size, batch.rule, n)),
+            DynamicsSpec::FixedLabelNoise(_) | DynamicsSpec::Sde(_) => None,
+        }
     }
 
     fn theta<M: Model>(&self, seed: u64, model: &M) -> Vec<f64> {

@@ -13,10 +13,12 @@ use crate::schedule::Schedule;
 pub struct ScheduleSpec {
     /// The base step size eta.
     pub step_size: f64,
-    /// Whether step sizes are in units of `2/lambda_max`, with the largest eigenvalue of the Hessian of the training loss
-    /// at the start: the threshold of gradient descent on a quadratic.
+    /// Whether step sizes are in units of a threshold of the data set and start: that of `relative_to`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relative: bool,
+    /// Which threshold.
+    #[serde(default, skip_serializing_if = "RelativeTo::is_default")]
+    pub relative_to: RelativeTo,
     /// Growth at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup: Option<WarmupSpec>,
@@ -29,6 +31,26 @@ pub struct ScheduleSpec {
     /// Divisions of the step size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decay: Vec<DecaySpec>,
+}
+
+/// The unit of relative step sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RelativeTo {
+    /// `2/lambda_max` with the largest eigenvalue of the Hessian of the training loss at the start: the threshold of
+    /// gradient descent on a quadratic.
+    #[default]
+    Start,
+    /// The mean-square threshold of the spec's batches at the solution that gradient descent with small steps leads to
+    /// from the start. For networks whose Hessian at the start says little, such as a diagonal one that starts near zero.
+    Solution,
+}
+
+impl RelativeTo {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Growth of the step size, held after `until`.

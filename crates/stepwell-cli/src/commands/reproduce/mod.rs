@@ -28,6 +28,12 @@ pub fn embedded_spec(figure: &str) -> Option<&'static str> {
 
 /// Reproduces a figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
+    if args.relative && matches!(args.figure, Figure::Quadratic | Figure::Toy) {
+        let name = args.figure.name();
+        return Err(Failure::usage(format!(
+            "--relative: {name} has thresholds of its own, expected a figure of the paper"
+        )));
+    }
     match args.figure {
         Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => published::run(args),
         Figure::Sde => sde::run(args),

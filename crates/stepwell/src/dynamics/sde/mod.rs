@@ -26,7 +26,8 @@ pub enum Scheme {
     EulerMaruyama,
     /// Trapezoidal rule for drift and noise of the Stratonovich form, after a predictor by Euler's rule. For noise of size
     /// epsilon its weak error is `O(dt^2 + epsilon^4 dt)`, Euler's `O(dt)`; here `epsilon^2 = eta`. With noise that does
-    /// not depend on theta, or a single one, weak order 2. Source: Milstein, Tretyakov, SIAM J. Sci. Comput. 18 (1997).
+    /// not depend on theta, or a single one, weak order 2. Source: Milstein, Tretyakov, SIAM Journal on Scientific
+    /// Computing 18 (1997).
     StochasticHeun,
 }
 

@@ -60,7 +60,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     Claim {
         name: "sde-schemes",
         statement: "with one inner step, dt = eta, Euler-Maruyama solves the modified equations to weak order 1 and the stochastic Heun scheme to order 2",
-        source: "Milstein, Tretyakov, SIAM J. Sci. Comput. 18 (1997)",
+        source: "Milstein, Tretyakov, SIAM Journal on Scientific Computing 18 (1997)",
         method: Method::ClosedForm,
         expected: Verdict::Holds,
         correction: "",

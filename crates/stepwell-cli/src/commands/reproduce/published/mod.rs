@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use stepwell::metrics::Phase;
 use stepwell::record::Records;
-use stepwell::spec::Prepared;
-use stepwell::statistics::Share;
+use stepwell::spec::{Prepared, RelativeTo};
+use stepwell::statistics::{Share, quantile};
 
 use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
@@ -30,6 +30,8 @@ use crate::store::append_csv;
 use crate::{interrupt, progress};
 
 const DEFAULT_SEEDS: u64 = 100;
+/// Starts that the unit of relative step sizes is measured at.
+const UNIT_SEEDS: u64 = 5;
 
 /// One published setting.
 struct Setting {
@@ -66,7 +68,7 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let text = embedded_spec(name).unwrap_or_default();
     let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
     let folder = folder(args)?;
-    let settings = settings(&file, args.fresh.is_some())?;
+    let settings = settings(&file, args.fresh.is_some(), args.relative)?;
     let count = args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS);
     let measured = measure(&file, &settings, count)?;
     folder.write("spec.toml", text.as_bytes())?;
@@ -89,19 +91,39 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(file: &SpecFile, fresh_data: bool) -> Result<Vec<Setting>, Failure> {
+fn settings(file: &SpecFile, fresh_data: bool, relative: bool) -> Result<Vec<Setting>, Failure> {
+    let unit = relative.then(|| published_unit(file)).transpose()?;
     let one = |variant: &stepwell::spec::VariantSpec| {
         let spec = file.spec.with_variant(variant);
+        let mut over_seeds = spec.seeded(fresh_data);
+        if let Some(unit) = unit {
+            over_seeds.schedule.step_size /= unit;
+            over_seeds.schedule.relative = true;
+            over_seeds.schedule.relative_to = RelativeTo::Solution;
+        }
         // a spec without seeds of its own to replace was not published with its indices
         let known = spec.seeded(false) != spec;
         Ok(Setting {
             label: variant.label.clone(),
             published: variant.published.clone(),
-            over_seeds: file.prepare(&spec.seeded(fresh_data))?,
+            over_seeds: file.prepare(&over_seeds)?,
             as_published: known.then(|| file.prepare(&spec)).transpose()?,
         })
     };
     file.spec.variants.iter().map(one).collect()
+}
+
+/// The published data set's own threshold, that of `relative_to = "solution"`: the median over a few seeds where the start is
+/// random.
+fn published_unit(file: &SpecFile) -> Result<f64, Failure> {
+    let prepared = file.prepare(&file.spec)?;
+    let one = |seed| {
+        let data = prepared.data(seed).map_err(|error| file.explain(&error))?;
+        let moments = prepared.batch_moments(data.train.len());
+        Ok(prepared.start(seed, data).small_step_thresholds(moments).mean_square)
+    };
+    let units = (1..=UNIT_SEEDS).map(one).collect::<Result<Vec<f64>, Failure>>()?;
+    Ok(quantile(&units, 0.5))
 }
 
 fn measure(file: &SpecFile, settings: &[Setting], count: u64) -> Result<Vec<Measured>, Failure> {
@@ -224,6 +246,7 @@ fn figure(results: &Results<'_>) -> Result<Figure, Failure> {
     }
     let title = file.spec.title.clone().unwrap_or_default();
     let title = args.fresh.map_or(title.clone(), |n| format!("{title}, {n} fresh data sets"));
+    let title = if args.relative { format!("{title}, step sizes relative to thresholds") } else { title };
     let columns = if panels.len() > 8 { 4 } else { 3 };
     Ok(Figure { title, columns, panels, legend })
 }

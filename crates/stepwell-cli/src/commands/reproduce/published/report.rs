@@ -24,6 +24,10 @@ impl Results<'_> {
         };
         let steps = thousands(self.file.spec.steps);
         let mut out = format!("{title}\n{steps} steps; {} {what}; values at the last recording point.\n", self.count);
+        if self.args.relative {
+            out += "Step sizes over seeds: scaled with the mean-square threshold at the solution that small steps lead to, so that\n\
+                    they stand to it as the published ones to that of the published data set (printed below: the published ones).\n";
+        }
         out += &format!("{}\n\n", self.values());
         out += &format!("Loss stabilization while the step size is not decayed\n{}\n\n", self.stabilization());
         out += &format!("The paper's observations, seed by seed\n{}\n\n", self.observed());

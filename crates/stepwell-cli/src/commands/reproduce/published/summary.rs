@@ -33,6 +33,7 @@ fn of_setting(setting: &Setting, measured: &Measured, names: &[String]) -> Value
     let mut out = json!({
         "label": setting.label,
         "step_size": setting.over_seeds.spec().schedule.step_size,
+        "relative": setting.over_seeds.spec().schedule.relative,
         "seeds": share.total,
         "diverged": share.hits,
         "diverged_interval": [share.low, share.high],
