@@ -135,7 +135,7 @@ mod tests {
         let edge = 0.737;
         let points = refined(range, &ProgressBar::hidden(), |eta| Ok(point(eta, edge))).unwrap();
         assert!(points.len() <= 16 && points.is_sorted_by(|a, b| a.step_size < b.step_size));
-        let below = points.iter().filter(|p| p.step_size < edge).last().unwrap().step_size;
+        let below = points.iter().rfind(|p| p.step_size < edge).unwrap().step_size;
         let above = points.iter().find(|p| p.step_size >= edge).unwrap().step_size;
         assert!(above - below < 0.01, "{below} {above}");
         // nothing changes: nothing is refined
