@@ -602,10 +602,12 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
+        /// No threshold is a correlation that sparse neurons can have exactly, such as -1/2 of two that are active at one
+        /// of three samples each: round-off would decide there, in either version.
         #[test]
         fn equals_the_plain_version(
             n in 1_usize..40, m in 1_usize..90, seed in 0_u64..1_000_000,
-            normalize_rows: bool, nonzero: bool, threshold in prop::sample::select(vec![0.5, 0.8, 0.95, 0.999]),
+            normalize_rows: bool, nonzero: bool, threshold in prop::sample::select(vec![0.47, 0.8, 0.95, 0.999]),
         ) {
             let phi = layer(n, m, seed);
             let active = if nonzero { Active::Nonzero } else { Active::Positive };
