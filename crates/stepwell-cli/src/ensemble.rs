@@ -53,8 +53,11 @@ pub struct Job<'a> {
     pub costly_everywhere: bool,
 }
 
-/// Sets the number of threads; 0 is one a core.
+/// Sets the number of threads; 0 is one a core, which start when they are first needed.
 pub fn use_threads(jobs: usize) -> Result<(), Failure> {
+    if jobs == 0 {
+        return Ok(());
+    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(jobs)
         .build_global()

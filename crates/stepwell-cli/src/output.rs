@@ -35,6 +35,11 @@ pub fn number(value: f64) -> Value {
     }
 }
 
+/// Median and 10/90% quantiles in JSON.
+pub fn band_json(band: &Band) -> Value {
+    serde_json::json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) })
+}
+
 /// A number for people: three significant digits, scientific where it is small or large.
 pub fn short(value: f64) -> String {
     significant(value, 3)

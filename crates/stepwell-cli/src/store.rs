@@ -93,6 +93,11 @@ fn remove_empty(made: Option<&Path>, path: &Path) {
     }
 }
 
+/// The first columns of a run's rows, for [`append_csv`]: its label, quoted, and its seed.
+pub fn run_prefix(label: &str, seed: impl std::fmt::Display) -> String {
+    format!("\"{}\",{seed},", label.replace('"', "\"\""))
+}
+
 /// Adds the records of one run as tidy rows `prefix,step,series,value`; NaN and infinities are written as such.
 pub fn append_csv(out: &mut String, prefix: &str, records: &Records) {
     use std::fmt::Write;

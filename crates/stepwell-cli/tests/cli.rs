@@ -1,21 +1,15 @@
 //! The program as its users meet it: files, interruptions, threads, pipes.
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-fn stepwell(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
-    command.current_dir(folder).args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    stepwell(folder, arguments).output().unwrap()
-}
+use program::{names, run, stepwell};
 
 fn succeeds(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
@@ -48,14 +42,6 @@ fn with_spec() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("spec.toml"), SPEC).unwrap();
     folder
-}
-
-/// Names of all files in a folder, sorted.
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 const RUN_FILES: [&str; 5] = ["figure.png", "figure.svg", "records.csv", "run.toml", "summary.json"];

@@ -1,10 +1,13 @@
 //! Phase diagrams and advice as their users meet them, on a problem small enough for a test.
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use program::run;
 
 const SPEC: &str = r#"
 steps = 4000
@@ -26,12 +29,8 @@ step_size = 0.1
 probes = ["train_loss", "test_loss", "nonzero", "step_size"]
 "#;
 
-fn stepwell(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_stepwell")).current_dir(folder).args(arguments).output().unwrap()
-}
-
 fn json(folder: &Path, arguments: &[&str]) -> Value {
-    let output = stepwell(folder, &[arguments, &["--json"]].concat());
+    let output = run(folder, &[arguments, &["--json"]].concat());
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -101,7 +100,7 @@ fn what_cannot_be_asked_is_said() {
         (&["phase", "spec.toml", "--set", "steps=0"], 2, "steps"),
     ];
     for (arguments, code, words) in cases {
-        let output = stepwell(folder.path(), arguments);
+        let output = run(folder.path(), arguments);
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(code) && message.contains(words), "{arguments:?}: {message}");
     }

@@ -1,9 +1,13 @@
 //! Sweeps as their users meet them: shared, stopped, killed, damaged, collected to the same bytes.
 
+mod program;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::time::Duration;
+
+use program::{names, run, stepwell};
 
 const BASE: &str = r#"
 steps = 3000
@@ -35,16 +39,6 @@ const SWEEP: &str =
 /// With it all seeds have the data set of NumPy's stream.
 const DRAW: &str = "data.sparse_regression.draw.numpy_legacy";
 
-fn stepwell(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stepwell"));
-    command.current_dir(folder).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    stepwell(folder, arguments).output().unwrap()
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -68,13 +62,6 @@ fn with_sweep(sweep: &str) -> tempfile::TempDir {
 fn collected(folder: &Path, sweep: &str) -> (Vec<u8>, Vec<u8>) {
     ends_with(0, folder, &["sweep", "collect", sweep, "-o", "all.parquet"]);
     (fs::read(folder.join("all.parquet")).unwrap(), fs::read(folder.join("all.runs.parquet")).unwrap())
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]

@@ -15,9 +15,11 @@ use crate::ensemble::{Job, Outcome, run_all, series_names};
 use crate::failure::{Failure, code};
 use crate::figures::series::{Group, legend, panels};
 use crate::figures::{COLORS, Figure};
-use crate::output::{band_text, number, print, print_json, probe_words, share_text, short, table, thousands};
+use crate::output::{
+    band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
+};
 use crate::spec_file::SpecFile;
-use crate::store::{Folder, append_csv};
+use crate::store::{Folder, append_csv, run_prefix};
 use crate::{interrupt, progress};
 
 /// A setting of the spec with its runs: the spec itself, or one of its variants.
@@ -131,9 +133,8 @@ fn csv(settings: &[Setting]) -> String {
     }
     let mut out = String::from("run,seed,step,series,value\n");
     for setting in settings {
-        let label = setting.label.replace('"', "\"\"");
         for run in &setting.runs {
-            append_csv(&mut out, &format!("\"{label}\",{},", run.seed), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.records);
         }
     }
     out
@@ -186,8 +187,7 @@ fn summary(settings: &[Setting], names: &[String]) -> Value {
         let share = setting.diverged();
         let finals = names.iter().map(|name| {
             let band = Band::of(&setting.runs.iter().map(|run| run.final_value(name)).collect::<Vec<_>>());
-            let band = json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) });
-            (name.clone(), band)
+            (name.clone(), band_json(&band))
         });
         json!({
             "label": setting.label,

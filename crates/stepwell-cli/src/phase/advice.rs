@@ -6,10 +6,10 @@ use stepwell::spec::{DecaySpec, Spec};
 use stepwell::statistics::{Band, Share, quantile};
 
 use super::protocol::{Protocol, scale};
-use super::report::{of_band, of_share, of_thresholds};
+use super::report::{of_share, of_thresholds};
 use super::trial::{Fate, Point, measured};
 use crate::failure::Failure;
-use crate::output::{band_text, number, percent, probe_words, share_text, short, table, thousands};
+use crate::output::{band_json, band_text, number, percent, probe_words, share_text, short, table, thousands};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -258,7 +258,7 @@ impl Advice {
         let names = measured([&self.advised, &self.small]);
         let of_runs = |point: &Point| {
             let finals: Map<String, Value> =
-                names.iter().map(|name| (name.clone(), of_band(&point.last(name)))).collect();
+                names.iter().map(|name| (name.clone(), band_json(&point.last(name)))).collect();
             json!({
                 "step_size": number(point.step_size),
                 "diverged": of_share(&point.share(Fate::Diverges)),
@@ -270,7 +270,7 @@ impl Advice {
             "largest_step_size": number(self.largest),
             "confirmed": of_share(&self.confirmed),
             "stabilized": of_share(&self.stabilized),
-            "stabilized_level": of_band(&self.level),
+            "stabilized_level": band_json(&self.level),
             "window": self.window.map(|(from, to)| json!([number(from), to])),
             "keep": self.keep,
             "divide_by": self.divide_by,

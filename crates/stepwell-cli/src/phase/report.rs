@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 use stepwell::metrics::Thresholds;
-use stepwell::statistics::{Band, Share};
+use stepwell::statistics::Share;
 
 use super::trial::{Fate, Point, measured};
-use crate::output::{number, percent, probe_words, short, table};
+use crate::output::{band_json, number, percent, probe_words, short, table};
 
 /// What was measured over the step size.
 pub struct Diagram {
@@ -84,11 +84,11 @@ impl Diagram {
 fn of_point(point: &Point, names: &[String]) -> Value {
     let shares: Map<String, Value> =
         Fate::ALL.into_iter().map(|fate| (fate.name().into(), of_share(&point.share(fate)))).collect();
-    let finals: Map<String, Value> = names.iter().map(|name| (name.clone(), of_band(&point.last(name)))).collect();
+    let finals: Map<String, Value> = names.iter().map(|name| (name.clone(), band_json(&point.last(name)))).collect();
     json!({
         "step_size": number(point.step_size),
         "shares": shares,
-        "level": of_band(&point.level()),
+        "level": band_json(&point.level()),
         "final": finals,
         "reached": {
             "gradient_descent": number(point.closer(|c| c.reached.gradient_descent)),
@@ -108,9 +108,4 @@ pub fn of_thresholds(thresholds: Thresholds) -> Value {
 /// A share as JSON.
 pub fn of_share(share: &Share) -> Value {
     json!({ "hits": share.hits, "of": share.total, "interval": [share.low, share.high] })
-}
-
-/// A band as JSON.
-pub fn of_band(band: &Band) -> Value {
-    json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) })
 }

@@ -5,10 +5,10 @@ use stepwell::statistics::Share;
 
 use super::advice::{Advice, Question, advise};
 use super::protocol::Protocol;
-use super::report::{of_band, of_share};
+use super::report::of_share;
 use super::trial::Fate;
 use crate::failure::Failure;
-use crate::output::{band_text, share_text, short, table};
+use crate::output::{band_json, band_text, share_text, short, table};
 use crate::progress;
 
 /// The advice on each data set.
@@ -87,9 +87,9 @@ impl Validation {
             json!({
                 "largest_step_size": advice.largest,
                 "diverged": of_share(&advice.advised.share(Fate::Diverges)),
-                "test_loss": of_band(&advice.advised.last("test_loss")),
+                "test_loss": band_json(&advice.advised.last("test_loss")),
                 "small_step_size": advice.small.step_size,
-                "small_test_loss": of_band(&advice.small.last("test_loss")),
+                "small_test_loss": band_json(&advice.small.last("test_loss")),
             })
         };
         json!({

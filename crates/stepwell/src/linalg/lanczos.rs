@@ -1,6 +1,7 @@
 //! The largest eigenvalue of a symmetric operator by Lanczos' method with full reorthogonalization.
 
 use super::lanes;
+use super::symmetric::sturm_pivots;
 use crate::rng::{Purpose, Stream};
 use crate::simd::{Kernel, dispatch};
 
@@ -93,18 +94,7 @@ fn largest_of_tridiagonal(alpha: &[f64], beta: &[f64]) -> (f64, Vec<f64>) {
     if !(high - low).is_finite() {
         return (f64::NAN, vec![f64::NAN; n]);
     }
-    // eigenvalues above x: positive pivots of T - x
-    let any_above = |x: f64| {
-        let mut pivot = 1.0_f64;
-        (0..n).any(|i| {
-            let off = if i == 0 { 0.0 } else { beta[i - 1] };
-            pivot = alpha[i] - x - off * (off / pivot);
-            if pivot == 0.0 {
-                pivot = -f64::MIN_POSITIVE.sqrt();
-            }
-            pivot > 0.0
-        })
-    };
+    let any_above = |x: f64| sturm_pivots(alpha, beta, x).any(|pivot| pivot > 0.0);
     loop {
         let middle = low + 0.5 * (high - low);
         if middle <= low || middle >= high {

@@ -52,18 +52,9 @@ impl Tridiagonal {
         Self { diagonal, off }
     }
 
-    /// Number of eigenvalues above x: of positive pivots of `T - x`.
+    /// Number of eigenvalues above x.
     pub(crate) fn count_above(&self, x: f64) -> usize {
-        let mut pivot = 1.0_f64;
-        let positive = |i: usize| {
-            let off = if i == 0 { 0.0 } else { self.off[i - 1] };
-            pivot = self.diagonal[i] - x - off * (off / pivot);
-            if pivot == 0.0 {
-                pivot = -f64::MIN_POSITIVE.sqrt();
-            }
-            pivot > 0.0
-        };
-        (0..self.diagonal.len()).map(positive).filter(|positive| *positive).count()
+        sturm_pivots(&self.diagonal, &self.off, x).filter(|pivot| *pivot > 0.0).count()
     }
 
     /// The largest eigenvalue of a positive semidefinite matrix, by bisection.
@@ -78,6 +69,20 @@ impl Tridiagonal {
             if self.count_above(middle) > 0 { low = middle } else { high = middle }
         }
     }
+}
+
+/// The pivots of `T - x` for a symmetric tridiagonal T: as many are positive as T has eigenvalues above x (Sylvester).
+#[inline(always)]
+pub(super) fn sturm_pivots(diagonal: &[f64], off: &[f64], x: f64) -> impl Iterator<Item = f64> {
+    let mut pivot = 1.0_f64;
+    (0..diagonal.len()).map(move |i| {
+        let off = if i == 0 { 0.0 } else { off[i - 1] };
+        pivot = diagonal[i] - x - off * (off / pivot);
+        if pivot == 0.0 {
+            pivot = -f64::MIN_POSITIVE.sqrt();
+        }
+        pivot
+    })
 }
 
 #[cfg(test)]

@@ -7,10 +7,20 @@ mod toy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::Value;
 
 use crate::cli::{Figure, ReproduceArgs};
 use crate::failure::Failure;
+use crate::figures::Figure as Picture;
+use crate::interrupt;
+use crate::output::{print, print_json};
+use crate::spec_file::SpecFile;
 use crate::store::Folder;
+
+/// Runs a setting, unless told otherwise.
+const DEFAULT_SEEDS: u64 = 100;
 
 /// The spec of a figure, by the figure's name.
 pub fn embedded_spec(figure: &str) -> Option<&'static str> {
@@ -53,8 +63,53 @@ fn authors_seconds(figure: Figure) -> Option<f64> {
     }
 }
 
-/// The folder that the command writes to.
-fn folder(args: &ReproduceArgs) -> Result<Folder, Failure> {
-    let default = || PathBuf::from("results").join(args.figure.name());
-    Folder::create(&args.out.clone().unwrap_or_else(default))
+/// What a figure has measured, and what is made of it.
+trait Reproduction {
+    /// All records, as tidy CSV.
+    fn csv(&self) -> String;
+    /// The picture.
+    fn figure(&self) -> Result<Picture, Failure>;
+    /// The results as JSON.
+    fn summary(&self, elapsed: f64) -> Value;
+    /// The results in words and tables.
+    fn report(&self) -> String;
+    /// What follows the time that it took, in the report.
+    fn after_time(&self) -> String {
+        String::new()
+    }
+}
+
+/// Opens the figure's spec and the output folder, measures, and writes and prints what came of it.
+fn reproduce<R: Reproduction>(
+    args: &ReproduceArgs,
+    measure: impl FnOnce(&SpecFile, u64) -> Result<R, Failure>,
+) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let name = args.figure.name();
+    let text = embedded_spec(name).unwrap_or_default();
+    let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
+    let default = || PathBuf::from("results").join(name);
+    let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    let place = folder.path().display();
+    let results = measure(&file, args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS))?;
+    folder.write("spec.toml", text.as_bytes())?;
+    folder.write("records.csv", results.csv().as_bytes())?;
+    if interrupt::stopped() {
+        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
+    }
+    results.figure()?.write(&folder, name)?;
+    let elapsed = started.elapsed().as_secs_f64();
+    let summary = results.summary(elapsed);
+    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    if args.json {
+        print_json(&summary)?;
+    } else {
+        print(&format!(
+            "{}figure   {place}/{name}.svg, {place}/{name}.png\nrecords  {place}/records.csv\n\
+             json     {place}/summary.json\ntime     {elapsed:.1} s{}\n",
+            results.report(),
+            results.after_time(),
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

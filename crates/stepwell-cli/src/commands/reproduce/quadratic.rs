@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 use stepwell::run::Status;
@@ -10,7 +9,7 @@ use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::quadratic::Quadratic;
 
-use super::{embedded_spec, folder};
+use super::{Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::ensemble::{Job, Outcome, run_all};
 use crate::failure::Failure;
@@ -18,12 +17,11 @@ use crate::figures::axis::Scale;
 use crate::figures::panel::{Layer, Panel};
 use crate::figures::series::{band, points};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{band_text, number, print, print_json, share_text, short, significant, table};
+use crate::output::{band_json, band_text, number, share_text, short, significant, table};
+use crate::progress;
 use crate::spec_file::SpecFile;
-use crate::store::append_csv;
-use crate::{interrupt, progress};
+use crate::store::{append_csv, run_prefix};
 
-const DEFAULT_SEEDS: u64 = 100;
 /// The panels show the first steps; the table the last ones.
 const SHOWN_STEPS: u64 = 60;
 /// What round-off leaves of the agreement after some thousand steps.
@@ -45,40 +43,43 @@ struct Compared {
     errors: Vec<(f64, f64)>,
 }
 
+/// The regimes, and the spec that they come from.
+struct Regimes {
+    title: String,
+    steps: u64,
+    regimes: Vec<Regime>,
+}
+
 /// Runs the figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    let started = Instant::now();
-    let text = embedded_spec("quadratic").unwrap_or_default();
-    let file = SpecFile::embedded("quadratic.toml", text, &[])?;
-    let folder = folder(args)?;
-    let regimes = measure(&file, args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS))?;
-    folder.write("spec.toml", text.as_bytes())?;
-    folder.write("records.csv", csv(&regimes).as_bytes())?;
-    if interrupt::stopped() {
-        return Err(Failure::interrupted(format!(
-            "interrupted; what was recorded lies in {}",
-            folder.path().display()
-        )));
+    reproduce(args, |file, count| {
+        let regimes = measure(file, count)?;
+        Ok(Regimes { title: file.spec.title.clone().unwrap_or_default(), steps: file.spec.steps, regimes })
+    })
+}
+
+impl Reproduction for Regimes {
+    fn csv(&self) -> String {
+        csv(&self.regimes)
     }
-    figure(&file, &regimes).write(&folder, "quadratic")?;
-    let elapsed = started.elapsed().as_secs_f64();
-    let summary = summary(&regimes, elapsed);
-    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
-    if args.json {
-        print_json(&summary)?;
-    } else {
-        let place = folder.path().display();
-        print(&format!(
-            "{}\n{} steps; {} data sets, each with its own threshold 2/λ (λ: largest eigenvalue of the Hessian 2 XᵀX)\n\
-             {}\nfigure   {place}/quadratic.svg, {place}/quadratic.png\nrecords  {place}/records.csv\n\
-             json     {place}/summary.json\ntime     {elapsed:.1} s\n",
-            file.spec.title.clone().unwrap_or_default(),
-            file.spec.steps,
-            regimes[0].runs.len(),
-            report(&regimes)
-        ))?;
+
+    fn figure(&self) -> Result<Figure, Failure> {
+        Ok(figure(&self.title, &self.regimes))
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn summary(&self, elapsed: f64) -> Value {
+        summary(&self.regimes, elapsed)
+    }
+
+    fn report(&self) -> String {
+        format!(
+            "{}\n{} steps; {} data sets, each with its own threshold 2/λ (λ: largest eigenvalue of the Hessian 2 XᵀX)\n{}\n",
+            self.title,
+            self.steps,
+            self.regimes[0].runs.len(),
+            report(&self.regimes)
+        )
+    }
 }
 
 fn measure(file: &SpecFile, count: u64) -> Result<Vec<Regime>, Failure> {
@@ -172,12 +173,11 @@ fn report(regimes: &[Regime]) -> String {
 }
 
 fn summary(regimes: &[Regime], elapsed: f64) -> Value {
-    let band = |band: Band| json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) });
     let one = |regime: &Regime| {
         let share = regime.diverged();
         let finished =
             |value: fn(&Compared) -> f64| regime.band(|run| if run.outcome.diverged() { f64::NAN } else { value(run) });
-        let mut loss = band(finished(Compared::end));
+        let mut loss = band_json(&finished(Compared::end));
         loss["closed_form_median"] = number(finished(Compared::expected_end).median);
         json!({
             "label": regime.label,
@@ -187,7 +187,7 @@ fn summary(regimes: &[Regime], elapsed: f64) -> Value {
             "diverged": share.hits,
             "diverged_interval": [share.low, share.high],
             "final": { "train_loss": loss },
-            "diverged_at": band(regime.band(|run| if run.outcome.diverged() { run.end() } else { f64::NAN })),
+            "diverged_at": band_json(&regime.band(|run| if run.outcome.diverged() { run.end() } else { f64::NAN })),
             "largest_relative_error": number(regime.worst_error()),
         })
     };
@@ -199,13 +199,13 @@ fn csv(regimes: &[Regime]) -> String {
     let mut out = String::from("run,seed,step,series,value\n");
     for regime in regimes {
         for run in &regime.runs {
-            append_csv(&mut out, &format!("\"{}\",{},", regime.label, run.outcome.seed), &run.outcome.records);
+            append_csv(&mut out, &run_prefix(&regime.label, run.outcome.seed), &run.outcome.records);
         }
     }
     out
 }
 
-fn figure(file: &SpecFile, regimes: &[Regime]) -> Figure {
+fn figure(title: &str, regimes: &[Regime]) -> Figure {
     let mut panels: Vec<Panel> = regimes.iter().zip(COLORS).map(|(regime, color)| loss_panel(regime, color)).collect();
     panels.push(error_panel(regimes));
     panels.extend(regimes.iter().zip(COLORS).map(|(regime, color)| bouncing_panel(regime, color)));
@@ -220,7 +220,7 @@ fn figure(file: &SpecFile, regimes: &[Regime]) -> Figure {
         .collect();
     legend.push(Entry { mark: Mark::None, text: "line: median over data sets, band: 10% to 90%".into() });
     legend.push(Entry { mark: Mark::Dots(INK), text: "the closed form (losses: its median)".into() });
-    Figure { title: file.spec.title.clone().unwrap_or_default(), columns: 4, panels, legend }
+    Figure { title: title.into(), columns: 4, panels, legend }
 }
 
 fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {

@@ -1,7 +1,6 @@
 //! `reproduce sde`: SGD, label noise at a fixed level, and the label-noise equations, side by side as distributions.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use indicatif::ProgressBar;
 use plotters::style::RGBColor;
@@ -14,17 +13,17 @@ use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
 use stepwell::statistics::{Band, Share, energy_distance, quantile, sliced_wasserstein};
 
-use super::{embedded_spec, folder};
+use super::{Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
 use crate::figures::axis::Scale;
 use crate::figures::panel::{Layer, Panel};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{band_text, number, percent, print, print_json, share_text, short, table, thousands};
+use crate::output::{band_json, band_text, number, percent, share_text, short, table, thousands};
 use crate::spec_file::SpecFile;
+use crate::store::run_prefix;
 use crate::{interrupt, progress};
 
-const DEFAULT_SEEDS: u64 = 100;
 /// Directions of the sliced Wasserstein distance.
 const SLICES: usize = 64;
 
@@ -58,41 +57,13 @@ struct Results {
     /// The distance between two halves of SGD's own paths: what sampling alone makes.
     floor: Vec<f64>,
     step_size: f64,
+    /// Number of steps of a path.
+    length: u64,
 }
 
 /// Runs the figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    let started = Instant::now();
-    let text = embedded_spec("sde").unwrap_or_default();
-    let file = SpecFile::embedded("sde.toml", text, &[])?;
-    let folder = folder(args)?;
-    let count = args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS);
-    let results = measure(&file, count, args.fresh.is_some())?;
-    folder.write("spec.toml", text.as_bytes())?;
-    folder.write("records.csv", results.csv().as_bytes())?;
-    if interrupt::stopped() {
-        let place = folder.path().display();
-        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
-    }
-    results.figure().write(&folder, "sde")?;
-    let elapsed = started.elapsed().as_secs_f64();
-    let summary = results.summary(elapsed);
-    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
-    if args.json {
-        print_json(&summary)?;
-    } else {
-        let place = folder.path().display();
-        print(&format!(
-            "{}\n{} steps, {count} paths each; values at the last recording point, of the paths that did not diverge\n\
-             {}\n{}\nfigure   {place}/sde.svg, {place}/sde.png\nrecords  {place}/records.csv\n\
-             json     {place}/summary.json\ntime     {elapsed:.1} s\n",
-            results.title,
-            thousands(file.spec.steps),
-            results.table(),
-            LEGEND_TEXT,
-        ))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    reproduce(args, |file, count| measure(file, count, args.fresh.is_some()))
 }
 
 const LEGEND_TEXT: &str = "log factor: median over coordinates of ln(|u² − v²| / |u₀² − v₀²|), not below round-off; on and off the support: mean |β_j| where β* is \
@@ -124,7 +95,7 @@ fn measure(file: &SpecFile, count: u64, fresh: bool) -> Result<Results, Failure>
         law.to_sgd = to_sgd;
     }
     let title = file.spec.title.clone().unwrap_or_default();
-    Ok(Results { title, steps, laws, floor, step_size: file.spec.schedule.step_size })
+    Ok(Results { title, steps, laws, floor, step_size: file.spec.schedule.step_size, length: file.spec.steps })
 }
 
 fn distance(a: &Matrix, b: &Matrix) -> f64 {
@@ -225,75 +196,6 @@ impl Results {
         table.trim_fmt()
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        let last = self.last();
-        let sgd = self.laws[0].cloud(last, |_| true);
-        let one = |law: &Law| {
-            let share = law.diverged();
-            let mut finals = serde_json::Map::new();
-            for (k, name) in SERIES.iter().enumerate() {
-                let band = law.band(last, k);
-                let value = json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) });
-                finals.insert((*name).to_string(), value);
-            }
-            json!({
-                "label": law.label,
-                "step_size": self.step_size,
-                "seeds": share.total,
-                "diverged": share.hits,
-                "diverged_interval": [share.low, share.high],
-                "final": finals,
-                "sliced_wasserstein_to_sgd": number(law.to_sgd.last().copied().unwrap_or(f64::NAN)),
-                "energy_distance_to_sgd": number(energy(&sgd, &law.cloud(last, |_| true))),
-            })
-        };
-        json!({
-            "figure": "sde",
-            "version": env!("CARGO_PKG_VERSION"),
-            "elapsed_s": elapsed,
-            "runs": self.laws.iter().map(one).collect::<Vec<_>>(),
-            "sliced_wasserstein_floor": number(self.floor[last]),
-        })
-    }
-
-    fn csv(&self) -> String {
-        use std::fmt::Write;
-        let mut out = String::from("run,seed,step,series,value\n");
-        for law in &self.laws {
-            for path in &law.paths {
-                for (step, values) in self.steps.iter().zip(&path.values) {
-                    for (name, value) in SERIES.iter().zip(values) {
-                        let _ = writeln!(out, "\"{}\",{},{step},{name},{value:?}", law.label, path.seed);
-                    }
-                }
-            }
-        }
-        out
-    }
-
-    fn figure(&self) -> Figure {
-        let panels = vec![
-            self.panel("Train loss", 0, Scale::Log, None),
-            // the noise as written shrinks so fast that it would flatten the others
-            self.panel("Log of the multiplicative factors", 1, Scale::Linear, Some((-150.0, 0.0))),
-            self.panel("Mean |β| on the support of β*", 2, Scale::Linear, None),
-            self.panel("Mean |β| off the support of β*", 3, Scale::Log, Some((1e-5, 0.2))),
-            self.distances(),
-        ];
-        let one = |law: &Law| {
-            let Share { hits, total, low, high } = law.diverged();
-            let text = format!("{}\n{hits} of {total} diverged [{}, {}]", law.label, percent(low), percent(high));
-            Entry { mark: Mark::LineInBand(law.color), text }
-        };
-        let mut legend: Vec<Entry> = self.laws.iter().map(one).collect();
-        legend.push(Entry {
-            mark: Mark::None,
-            text: "line: median of the paths that did not diverge\nband: their 10% to 90%".into(),
-        });
-        legend.push(Entry { mark: Mark::Dashed(INK), text: "distance between two halves of SGD's paths".into() });
-        Figure { title: self.title.clone(), columns: 3, panels, legend }
-    }
-
     fn panel(&self, title: &str, series: usize, scale: Scale, y_range: Option<(f64, f64)>) -> Panel {
         let mut layers = Vec::new();
         for law in &self.laws {
@@ -316,6 +218,87 @@ impl Results {
         layers.push(Layer::Dashed { points: line(&self.floor), color: INK });
         let title = "Distance of β to SGD's distribution".into();
         Panel { title, x_label: "iteration".into(), scale: Scale::Log, y_range: None, layers }
+    }
+}
+
+impl Reproduction for Results {
+    fn csv(&self) -> String {
+        use std::fmt::Write;
+        let mut out = String::from("run,seed,step,series,value\n");
+        for law in &self.laws {
+            for path in &law.paths {
+                let prefix = run_prefix(&law.label, path.seed);
+                for (step, values) in self.steps.iter().zip(&path.values) {
+                    for (name, value) in SERIES.iter().zip(values) {
+                        let _ = writeln!(out, "{prefix}{step},{name},{value:?}");
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn figure(&self) -> Result<Figure, Failure> {
+        let panels = vec![
+            self.panel("Train loss", 0, Scale::Log, None),
+            // the noise as written shrinks so fast that it would flatten the others
+            self.panel("Log of the multiplicative factors", 1, Scale::Linear, Some((-150.0, 0.0))),
+            self.panel("Mean |β| on the support of β*", 2, Scale::Linear, None),
+            self.panel("Mean |β| off the support of β*", 3, Scale::Log, Some((1e-5, 0.2))),
+            self.distances(),
+        ];
+        let one = |law: &Law| {
+            let Share { hits, total, low, high } = law.diverged();
+            let text = format!("{}\n{hits} of {total} diverged [{}, {}]", law.label, percent(low), percent(high));
+            Entry { mark: Mark::LineInBand(law.color), text }
+        };
+        let mut legend: Vec<Entry> = self.laws.iter().map(one).collect();
+        legend.push(Entry {
+            mark: Mark::None,
+            text: "line: median of the paths that did not diverge\nband: their 10% to 90%".into(),
+        });
+        legend.push(Entry { mark: Mark::Dashed(INK), text: "distance between two halves of SGD's paths".into() });
+        Ok(Figure { title: self.title.clone(), columns: 3, panels, legend })
+    }
+
+    fn summary(&self, elapsed: f64) -> Value {
+        let last = self.last();
+        let sgd = self.laws[0].cloud(last, |_| true);
+        let one = |law: &Law| {
+            let share = law.diverged();
+            let mut finals = serde_json::Map::new();
+            for (k, name) in SERIES.iter().enumerate() {
+                let band = law.band(last, k);
+                finals.insert((*name).to_string(), band_json(&band));
+            }
+            json!({
+                "label": law.label,
+                "step_size": self.step_size,
+                "seeds": share.total,
+                "diverged": share.hits,
+                "diverged_interval": [share.low, share.high],
+                "final": finals,
+                "sliced_wasserstein_to_sgd": number(law.to_sgd.last().copied().unwrap_or(f64::NAN)),
+                "energy_distance_to_sgd": number(energy(&sgd, &law.cloud(last, |_| true))),
+            })
+        };
+        json!({
+            "figure": "sde",
+            "version": env!("CARGO_PKG_VERSION"),
+            "elapsed_s": elapsed,
+            "runs": self.laws.iter().map(one).collect::<Vec<_>>(),
+            "sliced_wasserstein_floor": number(self.floor[last]),
+        })
+    }
+
+    fn report(&self) -> String {
+        format!(
+            "{}\n{} steps, {} paths each; values at the last recording point, of the paths that did not diverge\n{}\n{LEGEND_TEXT}\n",
+            self.title,
+            thousands(self.length),
+            self.laws[0].paths.len(),
+            self.table(),
+        )
     }
 }
 

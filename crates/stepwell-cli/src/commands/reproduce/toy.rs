@@ -1,7 +1,6 @@
 //! `reproduce toy`: the scalar toy model's bouncing, its regions, and its bifurcations.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -9,17 +8,16 @@ use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::toy_map::{self, Orbit, Regions};
 
-use super::{embedded_spec, folder};
+use super::{Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
 use crate::figures::axis::Scale;
 use crate::figures::panel::{Layer, Panel};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::interrupt;
-use crate::output::{number, print, print_json, share_text, significant, table};
+use crate::output::{band_json, share_text, significant, table};
 use crate::spec_file::SpecFile;
 
-const DEFAULT_SEEDS: u64 = 100;
 /// Values of gamma in the bifurcation picture, evenly over (0, 2].
 const GAMMAS: usize = 520;
 /// Bins of the bifurcation picture over [-1.5, 1.5].
@@ -42,43 +40,45 @@ struct Check {
     holds: bool,
 }
 
+/// All that the figure shows and prints.
+struct Results {
+    title: String,
+    steps: u64,
+    paths: Paths,
+    orbits: Vec<(f64, Orbit)>,
+    checks: Vec<Check>,
+}
+
 /// Runs the figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    let started = Instant::now();
-    let text = embedded_spec("toy").unwrap_or_default();
-    let file = SpecFile::embedded("toy.toml", text, &[])?;
-    let folder = folder(args)?;
-    let paths = measure(&file, args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS))?;
-    let orbits = bifurcation();
-    let checks = bouncing_checks(&paths).into_iter().chain(map_checks(&orbits)).collect::<Vec<_>>();
-    folder.write("spec.toml", text.as_bytes())?;
-    folder.write("records.csv", csv(&paths).as_bytes())?;
-    if interrupt::stopped() {
-        return Err(Failure::interrupted(format!(
-            "interrupted; what was recorded lies in {}",
-            folder.path().display()
-        )));
+    reproduce(args, |file, count| {
+        let paths = measure(file, count)?;
+        let orbits = bifurcation();
+        let checks = bouncing_checks(&paths).into_iter().chain(map_checks(&orbits)).collect();
+        let title = file.spec.title.clone().unwrap_or_default();
+        Ok(Results { title, steps: file.spec.steps, paths, orbits, checks })
+    })
+}
+
+impl Reproduction for Results {
+    fn csv(&self) -> String {
+        csv(&self.paths)
     }
-    figure(&file, &paths, &orbits).write(&folder, "toy")?;
-    let elapsed = started.elapsed().as_secs_f64();
-    let summary = summary(&paths, &checks, elapsed);
-    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
-    if args.json {
-        print_json(&summary)?;
-    } else {
-        let place = folder.path().display();
-        print(&format!(
-            "{}\n{} steps from φ = {}, {} seeds; φ = θ/θ*, losses in units of E[x²] θ*⁴\n{}\n\
-             figure   {place}/toy.svg, {place}/toy.png\nrecords  {place}/records.csv\njson     {place}/summary.json\n\
-             time     {elapsed:.1} s\n",
-            file.spec.title.clone().unwrap_or_default(),
-            file.spec.steps,
-            paths.paths[0][0],
-            paths.paths.len(),
-            report(&checks),
-        ))?;
+
+    fn figure(&self) -> Result<Figure, Failure> {
+        Ok(figure(&self.title, &self.paths, &self.orbits))
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn summary(&self, elapsed: f64) -> Value {
+        summary(&self.paths, &self.checks, elapsed)
+    }
+
+    fn report(&self) -> String {
+        let Self { title, steps, paths, checks, .. } = self;
+        let (start, seeds) = (paths.paths[0][0], paths.paths.len());
+        let units = "φ = θ/θ*, losses in units of E[x²] θ*⁴";
+        format!("{title}\n{steps} steps from φ = {start}, {seeds} seeds; {units}\n{}\n", report(checks))
+    }
 }
 
 fn measure(file: &SpecFile, count: u64) -> Result<Paths, Failure> {
@@ -253,9 +253,7 @@ fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
             "gamma": [paths.gamma.0, paths.gamma.1],
             "seeds": share.total,
             "diverged": share.hits,
-            "final": { "train_loss": {
-                "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90),
-            } },
+            "final": { "train_loss": band_json(&band) },
         }],
         "checks": checks,
     })
@@ -272,7 +270,7 @@ fn csv(paths: &Paths) -> String {
     out
 }
 
-fn figure(file: &SpecFile, paths: &Paths, orbits: &[(f64, Orbit)]) -> Figure {
+fn figure(title: &str, paths: &Paths, orbits: &[(f64, Orbit)]) -> Figure {
     let panels = vec![
         bouncing_panel(paths),
         loss_panel(paths),
@@ -294,7 +292,7 @@ fn figure(file: &SpecFile, paths: &Paths, orbits: &[(f64, Orbit)]) -> Figure {
         Entry { mark: Mark::Thin(INK), text: "orbits of a constant γ".into() },
         Entry { mark: Mark::Dashed(COLORS[1]), text: "exact: 2-cycle, its mean loss, the loss bounds".into() },
     ];
-    Figure { title: file.spec.title.clone().unwrap_or_default(), columns: 3, panels, legend }
+    Figure { title: title.into(), columns: 3, panels, legend }
 }
 
 fn panel(title: &str, x_label: &str, scale: Scale, layers: Vec<Layer>) -> Panel {

@@ -9,8 +9,8 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Instant;
 
+use serde_json::Value;
 use stepwell::metrics::Phase;
 use stepwell::record::Records;
 use stepwell::spec::{Prepared, RelativeTo};
@@ -18,18 +18,16 @@ use stepwell::statistics::{Share, quantile};
 
 use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
-use super::{embedded_spec, folder};
+use super::{Reproduction, authors_seconds, reproduce};
 use crate::cli::{Figure as FigureName, ReproduceArgs};
 use crate::ensemble::{Job, Outcome, bouncing, run_all, series_names};
 use crate::failure::Failure;
 use crate::figures::series::{Group, legend, panels};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{print, print_json};
+use crate::progress;
 use crate::spec_file::SpecFile;
-use crate::store::append_csv;
-use crate::{interrupt, progress};
+use crate::store::{append_csv, run_prefix};
 
-const DEFAULT_SEEDS: u64 = 100;
 /// Starts that the unit of relative step sizes is measured at.
 const UNIT_SEEDS: u64 = 5;
 
@@ -54,7 +52,7 @@ struct Measured {
 /// All that a figure shows and prints.
 struct Results<'a> {
     args: &'a ReproduceArgs,
-    file: &'a SpecFile,
+    file: SpecFile,
     settings: Vec<Setting>,
     measured: Vec<Measured>,
     observations: Vec<Observation>,
@@ -63,32 +61,37 @@ struct Results<'a> {
 
 /// Runs the figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    let started = Instant::now();
-    let name = args.figure.name();
-    let text = embedded_spec(name).unwrap_or_default();
-    let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
-    let folder = folder(args)?;
-    let settings = settings(&file, args.fresh.is_some(), args.relative)?;
-    let count = args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS);
-    let measured = measure(&file, &settings, count)?;
-    folder.write("spec.toml", text.as_bytes())?;
-    folder.write("records.csv", csv(&settings, &measured).as_bytes())?;
-    if interrupt::stopped() {
-        let place = folder.path().display();
-        return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
+    reproduce(args, |file, count| {
+        let settings = settings(file, args.fresh.is_some(), args.relative)?;
+        let measured = measure(file, &settings, count)?;
+        let observations = observations(&settings, &measured);
+        Ok(Results { args, file: file.clone(), settings, measured, observations, count })
+    })
+}
+
+impl Reproduction for Results<'_> {
+    fn csv(&self) -> String {
+        csv(&self.settings, &self.measured)
     }
-    let observations = observations(&settings, &measured);
-    let results = Results { args, file: &file, settings, measured, observations, count };
-    figure(&results)?.write(&folder, name)?;
-    let elapsed = started.elapsed().as_secs_f64();
-    let summary = results.summary(elapsed);
-    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
-    if args.json {
-        print_json(&summary)?
-    } else {
-        print(&results.report(elapsed, folder.path()))?
+
+    fn figure(&self) -> Result<Figure, Failure> {
+        figure(self)
     }
-    Ok(ExitCode::SUCCESS)
+
+    fn summary(&self, elapsed: f64) -> Value {
+        self.as_json(elapsed)
+    }
+
+    fn report(&self) -> String {
+        self.in_words()
+    }
+
+    fn after_time(&self) -> String {
+        let runs: usize = self.measured.iter().map(|m| m.seeds.len() + usize::from(m.as_published.is_some())).sum();
+        let authors = authors_seconds(self.args.figure)
+            .map_or(String::new(), |s| format!("; the authors' scripts take {s} s for one seed"));
+        format!(" for {runs} runs{authors}")
+    }
 }
 
 fn settings(file: &SpecFile, fresh_data: bool, relative: bool) -> Result<Vec<Setting>, Failure> {
@@ -200,12 +203,11 @@ fn listed(measured: &[Measured]) -> Vec<String> {
 fn csv(settings: &[Setting], measured: &[Measured]) -> String {
     let mut out = String::from("run,seed,step,series,value\n");
     for (setting, measured) in settings.iter().zip(measured) {
-        let label = setting.label.replace('"', "\"\"");
         if let Some(run) = &measured.as_published {
-            append_csv(&mut out, &format!("\"{label}\",published,"), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, "published"), &run.records);
         }
         for run in &measured.seeds {
-            append_csv(&mut out, &format!("\"{label}\",{},", run.seed), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.records);
         }
     }
     out

@@ -1,20 +1,17 @@
 //! The results in words and tables.
 
-use std::path::Path;
-
 use stepwell::metrics::Phase;
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 
 use super::verdict::{Verdict, as_published};
 use super::{Measured, Results, Setting, listed};
-use crate::commands::reproduce::authors_seconds;
 use crate::ensemble::Outcome;
 use crate::output::{band_text, percent, probe_words, share_text, short, significant, table, thousands};
 
 impl Results<'_> {
-    /// What `reproduce` prints.
-    pub(super) fn report(&self, elapsed: f64, place: &Path) -> String {
+    /// What `reproduce` prints before it says where the files are.
+    pub(super) fn in_words(&self) -> String {
         let title = self.file.spec.title.clone().unwrap_or_default();
         let known = self.settings.iter().any(|setting| setting.as_published.is_some());
         let what = match (self.args.fresh, known) {
@@ -31,14 +28,7 @@ impl Results<'_> {
         out += &format!("{}\n\n", self.values());
         out += &format!("Loss stabilization while the step size is not decayed\n{}\n\n", self.stabilization());
         out += &format!("The paper's observations, seed by seed\n{}\n\n", self.observed());
-        out += &format!("{}\n", self.digits());
-        let (name, place) = (self.args.figure.name(), place.display());
-        let runs: usize = self.measured.iter().map(|m| m.seeds.len() + usize::from(m.as_published.is_some())).sum();
-        let authors = authors_seconds(self.args.figure)
-            .map_or(String::new(), |s| format!("; the authors' scripts take {s} s for one seed"));
-        out += &format!("figure   {place}/{name}.svg, {place}/{name}.png\n");
-        out += &format!("records  {place}/records.csv\njson     {place}/summary.json\n");
-        out + &format!("time     {elapsed:.1} s for {runs} runs{authors}\n")
+        out + &format!("{}\n", self.digits())
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&Setting, &Measured)> {

@@ -6,11 +6,11 @@ use stepwell::statistics::Band;
 
 use super::verdict::Verdict;
 use super::{Measured, Observation, Results, Setting, listed};
-use crate::output::number;
+use crate::output::{band_json, number};
 
 impl Results<'_> {
     /// The results as JSON; final values are those at the last recording point.
-    pub(super) fn summary(&self, elapsed: f64) -> Value {
+    pub(super) fn as_json(&self, elapsed: f64) -> Value {
         let names = listed(&self.measured);
         let pairs = self.settings.iter().zip(&self.measured);
         let runs: Vec<Value> = pairs.map(|(setting, measured)| of_setting(setting, measured, &names)).collect();
@@ -40,7 +40,7 @@ fn of_setting(setting: &Setting, measured: &Measured, names: &[String]) -> Value
         "final": finals,
         "stabilization": {
             "stabilized": level.count,
-            "level": of_band(&level),
+            "level": band_json(&level),
             "bouncing": number(Band::of(&measured.bouncing).median),
         },
         "sensitivity": {
@@ -62,15 +62,11 @@ fn of_series(setting: &Setting, measured: &Measured, name: &str) -> Value {
     let published = setting.published.get(name).copied();
     let here = measured.as_published.as_ref().map_or(f64::NAN, |run| run.final_value(name));
     let finals = measured.finals(name);
-    let mut out = of_band(&Band::of(&finals));
+    let mut out = band_json(&Band::of(&finals));
     out["published"] = published.map_or(Value::Null, number);
     out["published_indices"] = number(here);
     out["verdict"] = json!(Verdict::of(published, here, &finals).words());
     out
-}
-
-fn of_band(band: &Band) -> Value {
-    json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) })
 }
 
 fn of_observation(observation: &Observation) -> Value {
