@@ -1,0 +1,1 @@
+//! Deep networks on images under SGD with large step sizes: data sets, networks, training, metrics.
