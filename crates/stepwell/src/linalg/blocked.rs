@@ -9,6 +9,13 @@ pub const ROWS: usize = 4;
 /// Blocks that stay in the first-level cache from `X^T w` to `X b`.
 const GROUP: usize = 5;
 
+/// What becomes of a block's `g = X_block^T w` before the block is used again. A trait and not a closure, because a
+/// closure that is used twice is not inlined, and would then be compiled for the baseline alone.
+pub trait BlockUpdate {
+    /// `b` of a block from its `g`; to be `#[inline(always)]`.
+    fn update(&mut self, block: usize, g: &[f64; BLOCK]) -> [f64; BLOCK];
+}
+
 /// A matrix (n x d) as blocks of eight columns, each row by row; padded with zeros to a multiple of eight columns and
 /// four rows.
 #[derive(Clone, Debug)]
@@ -36,22 +43,24 @@ impl Blocked {
         self.rows
     }
 
-    /// For each block in turn: `g = X_block^T w`, `b = update(block, g)`; and `out += X b` over all blocks, where `out` holds
+    /// For each block in turn: `g = X_block^T w`, `b = update(block, g)`; and `out = X b` over all blocks, where `out` holds
     /// eight lanes for each row, to be added by [`Blocked::combine`].
     ///
     /// Order of sums: `g` over rows k, k + 4, k + 8.. for each of four k, then these; lane l of a row over the columns l,
     /// l + 8.. of a group of 40 columns, then over groups.
     #[inline(always)]
-    pub fn pass(&self, w: &[f64], out: &mut [f64], mut update: impl FnMut(usize, &[f64; BLOCK]) -> [f64; BLOCK]) {
+    pub fn pass(&self, w: &[f64], out: &mut [f64], update: &mut impl BlockUpdate) {
         let size = self.rows * BLOCK;
-        let mut b = [0.0; GROUP * BLOCK];
         for (group, x) in self.data.chunks(GROUP * size).enumerate() {
-            let b = &mut b[..x.len() / self.rows];
-            for (k, (x, b)) in x.chunks_exact(size).zip(b.chunks_exact_mut(BLOCK)).enumerate() {
-                b.copy_from_slice(&update(group * GROUP + k, &transposed_product(x, w)));
+            let mut b = [[0.0; BLOCK]; GROUP];
+            let blocks = x.len() / size;
+            for (k, (x, b)) in x.chunks_exact(size).zip(&mut b).enumerate() {
+                *b = update.update(group * GROUP + k, &transposed_product(x, w));
             }
-            for (i, out) in out.chunks_exact_mut(ROWS * BLOCK).enumerate() {
-                add_rows(x, b, size, i * ROWS * BLOCK, out);
+            // groups of full size apart: the compiler keeps their b in registers
+            match x.len() == GROUP * size {
+                true => add_products(x, &b, size, group == 0, out),
+                false => add_products(x, &b[..blocks], size, group == 0, out),
             }
         }
     }
@@ -59,8 +68,8 @@ impl Blocked {
     /// `out_i` is the sum of the eight lanes of row i, in order.
     #[inline(always)]
     pub fn combine(lanes: &[f64], out: &mut [f64]) {
-        for (lanes, out) in lanes.chunks(BLOCK).zip(out) {
-            *out = lanes.iter().fold(0.0, |sum, lane| sum + lane);
+        for ([a, b, c, d, e, f, g, h], out) in lanes.as_chunks::<BLOCK>().0.iter().zip(out) {
+            *out = ((((((a + b) + c) + d) + e) + f) + g) + h;
         }
     }
 }
@@ -79,21 +88,24 @@ fn transposed_product(x: &[f64], w: &[f64]) -> [f64; BLOCK] {
     core::array::from_fn(|l| (sums[0][l] + sums[2][l]) + (sums[1][l] + sums[3][l]))
 }
 
-/// Adds `X b` of some blocks to the lanes of four rows, which begin at `at` in each block of `size` numbers.
+/// Adds `X b` of some blocks of `size` numbers to the lanes of all rows, or sets these.
 #[inline(always)]
-fn add_rows(x: &[f64], b: &[f64], size: usize, at: usize, out: &mut [f64]) {
-    let mut sums = [[0.0; BLOCK]; ROWS];
-    for (x, b) in x.chunks_exact(size).zip(b.chunks_exact(BLOCK)) {
-        let x = &x[at..at + ROWS * BLOCK];
-        for k in 0..ROWS {
-            for l in 0..BLOCK {
-                sums[k][l] += b[l] * x[BLOCK * k + l];
+fn add_products(x: &[f64], b: &[[f64; BLOCK]], size: usize, set: bool, out: &mut [f64]) {
+    for (i, out) in out.as_chunks_mut::<{ ROWS * BLOCK }>().0.iter_mut().enumerate() {
+        let mut sums = [[0.0; BLOCK]; ROWS];
+        for (k, b) in b.iter().enumerate() {
+            let x = &x[k * size + i * ROWS * BLOCK..][..ROWS * BLOCK];
+            for row in 0..ROWS {
+                for l in 0..BLOCK {
+                    sums[row][l] += b[l] * x[BLOCK * row + l];
+                }
             }
         }
-    }
-    for k in 0..ROWS {
-        for l in 0..BLOCK {
-            out[BLOCK * k + l] += sums[k][l];
+        for row in 0..ROWS {
+            for l in 0..BLOCK {
+                let lane = &mut out[BLOCK * row + l];
+                *lane = if set { sums[row][l] } else { *lane + sums[row][l] };
+            }
         }
     }
 }
@@ -103,6 +115,16 @@ mod tests {
     use super::*;
     use crate::linalg::lanes;
     use crate::rng::{Purpose, Stream};
+
+    /// Keeps g; `b = 2 g`.
+    struct Twice<'a>(&'a mut [f64]);
+
+    impl BlockUpdate for Twice<'_> {
+        fn update(&mut self, block: usize, g: &[f64; BLOCK]) -> [f64; BLOCK] {
+            self.0[block * BLOCK..][..BLOCK].copy_from_slice(g);
+            g.map(|g| 2.0 * g)
+        }
+    }
 
     /// Sizes that do and do not fill blocks, rows of four and groups of blocks.
     #[test]
@@ -115,10 +137,7 @@ mod tests {
             w[..n].iter_mut().for_each(|w| *w = stream.normal());
             let mut lane_sums = vec![0.0; BLOCK * blocked.padded_rows()];
             let mut g = vec![0.0; d.next_multiple_of(BLOCK)];
-            blocked.pass(&w, &mut lane_sums, |block, product| {
-                g[block * BLOCK..][..BLOCK].copy_from_slice(product);
-                product.map(|g| 2.0 * g)
-            });
+            blocked.pass(&w, &mut lane_sums, &mut Twice(&mut g));
             let mut out = vec![0.0; n];
             Blocked::combine(&lane_sums, &mut out);
             let columns = x.transposed();

@@ -101,10 +101,21 @@ pub fn norm2(a: &[f64]) -> f64 {
 #[inline(always)]
 pub fn sum(a: &[f64]) -> f64 {
     let mut acc = [0.0; LANES];
-    for (j, a) in a.iter().enumerate() {
-        acc[j % LANES] += a;
+    let end = for_lanes!(a.len(), |from, LANE, SIZE| {
+        let a = &a[from..from + SIZE];
+        for l in 0..a.len() {
+            acc[LANE + l] += a[l];
+        }
+    });
+    if end == a.len() {
+        return combine(acc);
     }
-    combine(acc)
+    // a copy, so that the lanes above stay in registers
+    let mut last = acc;
+    for j in end..a.len() {
+        last[j % LANES] += a[j];
+    }
+    combine(last)
 }
 
 /// `sum_j (u_j v_j) x_j`.

@@ -9,7 +9,7 @@ mod singular_values;
 mod symmetric;
 mod symmetric_eigen;
 
-pub use blocked::{BLOCK, Blocked};
+pub use blocked::{BLOCK, BlockUpdate, Blocked};
 pub use lanczos::{Extreme, largest_eigenvalue};
 pub use matrix::{AlignedVec, Matrix};
 pub use singular_values::singular_values;

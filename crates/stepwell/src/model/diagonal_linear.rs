@@ -2,7 +2,7 @@
 
 use super::{Features, FullStep, Model};
 use crate::linalg::lanes::{self, combine_eights};
-use crate::linalg::{BLOCK, Blocked};
+use crate::linalg::{BLOCK, BlockUpdate, Blocked};
 
 /// `h(u, v; x) = sum_j u_j v_j x_j`, p = 2d parameters, `theta = [u_1..u_d, v_1..v_d]`.
 ///
@@ -111,16 +111,7 @@ impl Model for DiagonalLinear {
     fn full_step(&self, theta: &mut [f64], _: &mut (), step: FullStep) {
         let FullStep { samples, loss, columns, weights, residuals, lane_sums, .. } = step;
         let (u, v) = theta.split_at_mut(self.d);
-        lane_sums.fill(0.0);
-        columns.pass(weights, lane_sums, |block, g| {
-            let (from, to) = (block * BLOCK, (block * BLOCK + BLOCK).min(u.len()));
-            let (u, v) = (&mut u[from..to], &mut v[from..to]);
-            // whole blocks apart: the compiler knows their length
-            match (<&mut [f64; BLOCK]>::try_from(&mut *u), <&mut [f64; BLOCK]>::try_from(&mut *v)) {
-                (Ok(u), Ok(v)) => update_eight(u, v, g),
-                _ => update_rest(u, v, g),
-            }
-        });
+        columns.pass(weights, lane_sums, &mut FactorUpdate { u, v });
         Blocked::combine(lane_sums, residuals);
         for (r, y) in residuals.iter_mut().zip(&samples.y) {
             *r = loss.residual(*r, *y);
@@ -157,6 +148,25 @@ fn step_eight(u: &mut [f64; 8], v: &mut [f64; 8], x: &[f64; 8], next_x: &[f64; 8
     }
     (*u, *v) = (new_u, new_v);
     terms
+}
+
+/// The step of u and v, block by block.
+struct FactorUpdate<'a> {
+    u: &'a mut [f64],
+    v: &'a mut [f64],
+}
+
+impl BlockUpdate for FactorUpdate<'_> {
+    #[inline(always)]
+    fn update(&mut self, block: usize, g: &[f64; BLOCK]) -> [f64; BLOCK] {
+        let (from, to) = (block * BLOCK, (block * BLOCK + BLOCK).min(self.u.len()));
+        let (u, v) = (&mut self.u[from..to], &mut self.v[from..to]);
+        // whole blocks apart: the compiler knows their length
+        match (<&mut [f64; BLOCK]>::try_from(&mut *u), <&mut [f64; BLOCK]>::try_from(&mut *v)) {
+            (Ok(u), Ok(v)) => update_eight(u, v, g),
+            _ => update_rest(u, v, g),
+        }
+    }
 }
 
 /// `u -= g v`, `v -= g u` with the old u; returns the new `u v`.
