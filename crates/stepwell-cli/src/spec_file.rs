@@ -235,6 +235,7 @@ pub fn nearest<'a>(found: &str, words: &[&'a str]) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutation::mutations;
 
     #[test]
     fn a_wrong_key_is_shown_at_its_place_with_the_nearest_right_one() {
@@ -257,5 +258,30 @@ mod tests {
         assert!(put(&mut table, &["c", "9", "d"], toml::Value::Integer(0)).is_err());
         assert_eq!(parse_value("0.5"), toml::Value::Float(0.5));
         assert_eq!(parse_value("sgd"), toml::Value::String("sgd".into()));
+    }
+
+    /// Damaged specs give a spec or a message, never a panic; so do the settings of what is left of them.
+    #[test]
+    fn damaged_specs_give_a_spec_or_a_message() {
+        let (mut read, mut refused) = (0, 0);
+        for (k, name) in ["diagonal", "relu-1d", "teacher-3", "sde", "toy", "quadratic"].into_iter().enumerate() {
+            let good = crate::commands::reproduce::embedded_spec(name).unwrap();
+            for bad in mutations(good.as_bytes(), 250, k as u64) {
+                let text = String::from_utf8_lossy(&bad);
+                let changed = [format!("schedule.{}=1", text.chars().take(9).collect::<String>())];
+                _ = SpecFile::embedded("x.toml", &text, &changed);
+                match SpecFile::embedded("x.toml", &text, &[]).and_then(|file| file.prepare(&file.spec).map(|_| file)) {
+                    Ok(file) => {
+                        read += 1;
+                        assert!(SpecFile::embedded("again.toml", &file.resolved().unwrap(), &[]).is_ok());
+                    }
+                    Err(failure) => {
+                        refused += 1;
+                        assert!(!format!("{failure:?}").is_empty());
+                    }
+                }
+            }
+        }
+        assert!(read > 100 && refused > 300, "{read} read, {refused} refused");
     }
 }

@@ -93,6 +93,33 @@ impl Recorded {
         *self.arrays[name].values.last().unwrap()
     }
 
+    /// Shares of non-zero activations and feature sparsities of each layer, and ranks, along the run. They are counts: in
+    /// single precision an activation at its kink, or a correlation at the threshold, may fall on the other side. So most
+    /// points agree exactly and all within a few counts.
+    fn assert_features(&self, mut run: Run<FullyConnected, Sgd>, series: &[(usize, &str, &str)], ranks: usize) {
+        let rank = JacobianRank::new(self.rank_inputs.clone(), 1e-4);
+        let steps = grid(self.steps, 100, 151);
+        let (mut shares, mut sparsities, mut ranked, mut rank_apart) = ([0; 2], [0; 2], 0, 0.0_f64);
+        for (k, &step) in steps.iter().enumerate() {
+            run.advance(step - run.step());
+            for &(layer, share_name, sparsity_name) in series {
+                let (share, sparsity) = self.features(run.theta(), layer);
+                let apart = (share - self.arrays[share_name].values[k] / 100.0).abs();
+                assert!(apart <= 0.011, "{share_name} {share} at step {step}: {apart} apart");
+                shares[layer] += usize::from(apart < 1e-12);
+                let apart = (sparsity - self.arrays[sparsity_name].values[k]).abs();
+                assert!(apart <= 0.016, "{sparsity_name} {sparsity} at step {step}: {apart} apart");
+                sparsities[layer] += usize::from(apart < 1e-12);
+            }
+            if k.is_multiple_of(steps.len() / ranks) {
+                let apart = (rank.rank(&self.network, run.theta()) as f64 - self.arrays["grad_rank"].values[k]).abs();
+                rank_apart = rank_apart.max(apart);
+                ranked += usize::from(apart == 0.0);
+            }
+        }
+        println!("of {}: shares {shares:?}, sparsities {sparsities:?}; ranks {ranked} of {ranks}, at most {rank_apart}", steps.len());
+    }
+
     /// Train losses (and test losses) along the run, each within 1% of the recorded ones.
     fn assert_losses(&self, mut run: Run<FullyConnected, Sgd>, series: &[&str]) {
         let steps = grid(self.steps, 100, 151);
@@ -114,12 +141,29 @@ impl Recorded {
 }
 
 /// Warm-up from 0.0002 to eight times as much over a whole run, cut and divided by 2.5 at 2%.
+fn decay_at_2_percent(steps: u64) -> Schedule {
+    let until = (0.02 * steps as f64) as u64;
+    Schedule::constant(2e-4).power_warmup(7.0, 1.0, until, steps).decay_at(until, 2.5)
+}
+
 #[test]
 fn relu_1d_losses_agree_along_the_run() {
     let recorded = Recorded::relu_1d();
-    let until = (0.02 * recorded.steps as f64) as u64;
-    let schedule = Schedule::constant(2e-4).power_warmup(7.0, 1.0, until, recorded.steps).decay_at(until, 2.5);
-    recorded.assert_losses(recorded.run(schedule), &["train"]);
+    recorded.assert_losses(recorded.run(decay_at_2_percent(recorded.steps)), &["train"]);
+}
+
+#[test]
+fn relu_1d_features_agree_along_the_run() {
+    let recorded = Recorded::relu_1d();
+    let run = recorded.run(decay_at_2_percent(recorded.steps));
+    recorded.assert_features(run, &[(0, "act_nonzero_pct", "feature_sparsity")], 30);
+}
+
+#[test]
+fn teacher_3_features_agree_along_the_run() {
+    let recorded = Recorded::teacher_3();
+    let layers = [(0, "act1_pct", "feature_sparsity_l1"), (1, "act2_pct", "feature_sparsity_l2")];
+    recorded.assert_features(recorded.run(Schedule::constant(0.011)), &layers, 30);
 }
 
 #[test]
