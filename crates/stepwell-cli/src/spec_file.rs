@@ -266,7 +266,7 @@ mod tests {
         let (mut read, mut refused) = (0, 0);
         for (k, name) in ["diagonal", "relu-1d", "teacher-3", "sde", "toy", "quadratic"].into_iter().enumerate() {
             let good = crate::commands::reproduce::embedded_spec(name).unwrap();
-            for bad in mutations(good.as_bytes(), 250, k as u64) {
+            for bad in mutations(good.as_bytes(), 120, k as u64) {
                 let text = String::from_utf8_lossy(&bad);
                 let changed = [format!("schedule.{}=1", text.chars().take(9).collect::<String>())];
                 _ = SpecFile::embedded("x.toml", &text, &changed);
@@ -282,6 +282,6 @@ mod tests {
                 }
             }
         }
-        assert!(read > 100 && refused > 300, "{read} read, {refused} refused");
+        assert!(read > 50 && refused > 150, "{read} read, {refused} refused");
     }
 }

@@ -171,7 +171,7 @@ fn figure(file: &SpecFile, settings: &[Setting], names: &[String]) -> Figure {
         })
         .collect();
     let title = file.spec.title.clone().unwrap_or_else(|| "stepwell".into());
-    Figure { title, columns: 3, panels: panels(&names, &groups), legend: legend(&groups) }
+    Figure { title, columns: 3, panels: panels(&names, &groups), legend: legend(&groups), below: Vec::new() }
 }
 
 impl Setting {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use stepwell::data::{Dataset, Grid, Samples, SparseRegression};
 use stepwell::dynamics::{
-    self, BatchRule, Dynamics, Equation, GradientDescent, IndexSource, LabelNoise, MiniBatch, Normalization, Sampler, Scheme,
-    Sde, Sgd,
+    self, BatchRule, Dynamics, Equation, GradientDescent, IndexSource, LabelNoise, MiniBatch, Normalization, Sampler,
+    Scheme, Sde, Sgd,
 };
 use stepwell::linalg::Matrix;
 use stepwell::loss::Loss;

@@ -96,7 +96,13 @@ pub fn movements(
             paths.into_iter().map(|points| Layer::Line { points, color: pale(color, 0.35), width: 1 }).collect();
         layers.push(Layer::Dots { points: ends, color, size: 5 });
         let title = format!("Neurons, {}", setting.label);
-        out.push(Panel { title, x_label: "first input".into(), scale: Scale::Linear, y_range: None, layers });
+        out.push(Panel {
+            title,
+            x_label: "first input (up: the second)".into(),
+            scale: Scale::Linear,
+            y_range: None,
+            layers,
+        });
     }
     let text = "neurons w |a| of that seed:\npaths, and where they end".into();
     legend.push(Entry { mark: Mark::Dots(INK), text });
