@@ -212,7 +212,11 @@ fn located(name: &str, text: &str, span: std::ops::Range<usize>, message: &str) 
 pub fn explained(message: &str) -> String {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (Some(found), expected) = (words.first(), words.get(1..).unwrap_or(&[])) else {
-        return message.replace("expected f64", "expected a number").replace("expected u64", "expected a whole number");
+        let table = "a name alone, expected a table of its settings (it may be empty, as in `dynamics.sgd = {}`)";
+        return message
+            .replace("invalid type: unit variant, expected newtype variant", table)
+            .replace("expected f64", "expected a number")
+            .replace("expected u64", "expected a whole number");
     };
     let what = if message.starts_with("unknown field") {
         "key"
@@ -245,6 +249,13 @@ mod tests {
             Ok(_) => panic!("accepted"),
         };
         assert!(message.contains("did you mean `model`") && message.contains("x.toml:2:1"), "{message}");
+    }
+
+    #[test]
+    fn a_name_without_its_settings_is_told_what_is_missing() {
+        let text = crate::commands::reproduce::embedded_spec("relu-1d").unwrap().replace("[dynamics.sgd]", "");
+        let Err(failure) = SpecFile::embedded("x.toml", &format!("dynamics = \"sgd\"\n{text}"), &[]) else { panic!() };
+        assert!(format!("{failure:?}").contains("a name alone, expected a table of its settings"), "{failure:?}");
     }
 
     #[test]

@@ -181,7 +181,7 @@ model.fully_connected = { hidden = [9], bias = [true, false] }
 loss = "mean_square"
 data.grid_1d = { step = 0.25, offset = 0.1, y = [0, 1, 0, -1] }
 init = "he"
-dynamics = "sgd"
+dynamics.sgd = {}
 schedule.step_size = 0.01
 record.probes = ["train_loss", "kinks"]
 "#;
