@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use npyz::{NpyFile, Order, TypeChar};
@@ -22,61 +22,99 @@ impl ArraySource for Files {
 /// # Errors
 /// A message that names the file and what is wrong with it.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Array>, String> {
-    let name = path.display();
-    if path.is_dir() {
-        return read_folder(path);
-    }
-    let file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
-    let size = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
-    let reader = BufReader::new(file);
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("npy") => {
-            Ok(BTreeMap::from([(stem(path), read_npy(reader, size).map_err(|why| format!("{name}: {why}"))?)]))
-        }
-        Some("npz") => read_npz(reader).map_err(|why| format!("{name}: {why}")),
-        Some("safetensors") => read_safetensors(reader).map_err(|why| format!("{name}: {why}")),
-        _ => Err(format!("{name}: expected a file that ends in .npy, .npz or .safetensors, or a folder of .npy files")),
-    }
+    read_chosen(path, |_| Ok(None))
 }
 
-/// One array of a file: the named one, or the only one. `flag` is how the user names it.
+/// One array of a file: the named one, or the only one. `flag` is how the user names it. Others are left unread.
 ///
 /// # Errors
 /// If the file cannot be read, or it is not clear which array is meant.
 pub fn read_one(path: &Path, wanted: Option<&str>, flag: &str) -> Result<Array, String> {
-    let mut arrays = read(path)?;
-    let names = arrays.keys().cloned().collect::<Vec<_>>().join(", ");
-    match wanted {
-        Some(wanted) => {
-            arrays.remove(wanted).ok_or(format!("{}: no array `{wanted}`, expected one of: {names}", path.display()))
-        }
-        None if arrays.len() > 1 => Err(format!("{}: holds {names}; say which with {flag}", path.display())),
-        None => arrays.pop_first().map(|(_, array)| array).ok_or(format!("{}: holds no array", path.display())),
+    let mut arrays = read_chosen(path, |names| match (wanted, names) {
+        (Some(wanted), _) if names.iter().any(|name| name == wanted) => Ok(Some(wanted.to_string())),
+        (Some(wanted), _) => Err(format!("no array `{wanted}`, expected one of: {}", names.join(", "))),
+        (None, [only]) => Ok(Some(only.clone())),
+        (None, []) => Err("holds no array".into()),
+        (None, _) => Err(format!("holds {}; say which with {flag}", names.join(", "))),
+    })?;
+    arrays.pop_first().map(|(_, array)| array).ok_or(format!("{}: holds no array", path.display()))
+}
+
+/// The arrays of a file or folder whose name is the one that `choose` picks out of all (in order); all if it picks none.
+fn read_chosen(
+    path: &Path,
+    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
+) -> Result<BTreeMap<String, Array>, String> {
+    let place = |why: String| format!("{}: {why}", path.display());
+    if path.is_dir() {
+        return read_folder(path, choose).map_err(place);
     }
+    let file = File::open(path).map_err(|error| place(error.to_string()))?;
+    let size = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+    let reader = BufReader::new(file);
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("npy") => choose(&[stem(path)])
+            .and_then(|_| read_npy(reader, size))
+            .map(|array| BTreeMap::from([(stem(path), array)])),
+        Some("npz") => read_npz(reader, choose),
+        Some("safetensors") => read_safetensors(reader, choose),
+        _ => Err("expected a file that ends in .npy, .npz or .safetensors, or a folder of .npy files".into()),
+    }
+    .map_err(place)
+}
+
+/// The name that was chosen, or all names.
+fn chosen(
+    mut names: Vec<String>,
+    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
+) -> Result<Vec<String>, String> {
+    names.sort();
+    Ok(choose(&names)?.map_or(names, |one| vec![one]))
 }
 
 fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
-fn read_folder(path: &Path) -> Result<BTreeMap<String, Array>, String> {
-    let name = path.display();
-    let entries = std::fs::read_dir(path).map_err(|error| format!("{name}: {error}"))?;
-    let mut out = BTreeMap::new();
-    for entry in entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "npy")) {
-        out.append(&mut read(&entry)?);
+fn read_folder(
+    path: &Path,
+    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
+) -> Result<BTreeMap<String, Array>, String> {
+    let entries = std::fs::read_dir(path).map_err(|error| error.to_string())?;
+    let files = entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "npy"));
+    let names: Vec<String> = files.map(|file| stem(&file)).collect();
+    if names.is_empty() {
+        return Err("a folder without .npy files".into());
     }
-    if out.is_empty() { Err(format!("{name}: a folder without .npy files")) } else { Ok(out) }
+    let mut out = BTreeMap::new();
+    for name in chosen(names, choose)? {
+        let file = path.join(format!("{name}.npy"));
+        out.append(&mut read(&file)?);
+    }
+    Ok(out)
 }
 
-fn read_npz(reader: BufReader<File>) -> Result<BTreeMap<String, Array>, String> {
+/// How many times longer than itself an archive can become: the limit of its compression.
+const MOST_INFLATED: u64 = 1032;
+
+fn read_npz(
+    mut reader: impl Read + Seek,
+    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
+) -> Result<BTreeMap<String, Array>, String> {
+    let most = reader.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?.saturating_mul(MOST_INFLATED);
     let mut archive = zip::ZipArchive::new(reader).map_err(|error| format!("not a readable .npz archive ({error})"))?;
-    let mut out = BTreeMap::new();
+    let mut members = BTreeMap::new();
     for k in 0..archive.len() {
         let member = archive.by_index(k).map_err(|error| format!("member {k}: {error}"))?;
         let name = member.name().map_err(|error| format!("member {k}: {error}"))?.into_owned();
-        let Some(name) = name.strip_suffix(".npy").map(str::to_string) else { continue };
-        let size = member.size();
+        if let Some(name) = name.strip_suffix(".npy") {
+            members.insert(name.to_string(), k);
+        }
+    }
+    let mut out = BTreeMap::new();
+    for name in chosen(members.keys().cloned().collect(), choose)? {
+        let member = archive.by_index(members[&name]).map_err(|error| format!("array `{name}`: {error}"))?;
+        let size = member.size().min(most);
         let array = read_npy(member, size).map_err(|why| format!("array `{name}`: {why}"))?;
         out.insert(name, array);
     }
@@ -113,6 +151,13 @@ fn npy_values<R: Read>(file: NpyFile<R>) -> Result<Vec<f64>, String> {
     Ok(match (kind.type_char(), kind.size_field()) {
         (TypeChar::Float, 8) => file.into_vec::<f64>().map_err(read)?,
         (TypeChar::Float, 4) => values!(f32),
+        // NumPy has no bfloat16: arrays of JAX's are written as raw bytes, two for each number
+        (TypeChar::RawData, 2) => file
+            .into_vec::<npyz::FixedSizeBytes<2>>()
+            .map_err(read)?
+            .into_iter()
+            .map(|bytes| f64::from(half::bf16::from_le_bytes(bytes.0)))
+            .collect(),
         (TypeChar::Float, 2) => file.into_vec::<half::f16>().map_err(read)?.into_iter().map(f64::from).collect(),
         (TypeChar::Int, 1) => values!(i8),
         (TypeChar::Int, 2) => values!(i16),
@@ -125,7 +170,7 @@ fn npy_values<R: Read>(file: NpyFile<R>) -> Result<Vec<f64>, String> {
         (TypeChar::Bool, _) => {
             file.into_vec::<bool>().map_err(read)?.into_iter().map(|b| f64::from(u8::from(b))).collect()
         }
-        _ => return Err(format!("numbers of type {kind}, expected float16, float32, float64 or integers")),
+        _ => return Err(format!("numbers of type {kind}, expected float16, bfloat16, float32, float64 or integers")),
     })
 }
 
@@ -151,17 +196,21 @@ fn row_major(shape: &[usize], values: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-fn read_safetensors(mut reader: BufReader<File>) -> Result<BTreeMap<String, Array>, String> {
+fn read_safetensors(
+    mut reader: impl Read,
+    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
+) -> Result<BTreeMap<String, Array>, String> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     let file = safetensors::SafeTensors::deserialize(&bytes)
         .map_err(|error| format!("not a readable .safetensors file ({error})"))?;
-    file.iter()
-        .map(|(name, view)| {
-            let values = tensor_values(view.dtype(), view.data()).map_err(|why| format!("tensor `{name}`: {why}"))?;
-            Ok((name.to_string(), Array { shape: view.shape().to_vec(), values }))
-        })
-        .collect()
+    let names = file.names().into_iter().map(|name| name.to_string()).collect();
+    let one = |name: String| {
+        let view = file.tensor(&name).map_err(|error| format!("tensor `{name}`: {error}"))?;
+        let values = tensor_values(view.dtype(), view.data()).map_err(|why| format!("tensor `{name}`: {why}"))?;
+        Ok((name, Array { shape: view.shape().to_vec(), values }))
+    };
+    chosen(names, choose)?.into_iter().map(one).collect()
 }
 
 fn tensor_values(dtype: safetensors::Dtype, data: &[u8]) -> Result<Vec<f64>, String> {
@@ -197,7 +246,10 @@ fn tensor_values(dtype: safetensors::Dtype, data: &[u8]) -> Result<Vec<f64>, Str
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Cursor, Write};
+
     use super::*;
+    use crate::mutation::mutations;
 
     #[test]
     fn fortran_order_is_turned() {
@@ -219,5 +271,88 @@ mod tests {
                 assert!(read(&path).unwrap_err().contains(name));
             }
         }
+    }
+
+    /// An array file written by hand: magic, version, length of the header, header, values.
+    fn npy(descr: &str, fortran: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), values].concat()
+    }
+
+    fn npz(members: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in members {
+            let options = zip::write::SimpleFileOptions::default().compression_method(method);
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|v| v.to_le_bytes()).collect()
+    }
+
+    /// An archive may hold what is no array of numbers, as long as that is not asked for.
+    #[test]
+    fn only_the_array_that_is_asked_for_is_read() {
+        let words = npy("<U1", "False", "(2,)", &[0; 8]);
+        let members = [("names.npy", words), ("a.npy", npy("<f4", "False", "(1, 2)", &floats(&[3.0, -1.0])))];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mixed.npz");
+        std::fs::write(&path, npz(&members, zip::CompressionMethod::Deflated)).unwrap();
+        assert_eq!(read_one(&path, Some("a"), "--array NAME").unwrap().values, [3.0, -1.0]);
+        let refused = |wanted| read_one(&path, wanted, "--array NAME").unwrap_err();
+        assert!(refused(Some("names")).contains("array `names`: numbers of type"));
+        assert!(refused(Some("b")).contains("no array `b`, expected one of: a, names"));
+        assert!(refused(None).contains("holds a, names; say which with --array NAME"));
+    }
+
+    #[test]
+    fn every_number_type_is_read_in_both_byte_orders() {
+        let one =
+            |descr: &str, bytes: &[u8]| read_npy(&npy(descr, "False", "(1,)", bytes)[..], 1000).unwrap().values[0];
+        assert_eq!(one("<f8", &2.5_f64.to_le_bytes()), 2.5);
+        assert_eq!(one(">f8", &2.5_f64.to_be_bytes()), 2.5);
+        assert_eq!(one(">f4", &2.5_f32.to_be_bytes()), 2.5);
+        assert_eq!(one("<f2", &half::f16::from_f32(2.5).to_le_bytes()), 2.5);
+        assert_eq!(one(">f2", &half::f16::from_f32(2.5).to_be_bytes()), 2.5);
+        assert_eq!(one("<V2", &half::bf16::from_f32(2.5).to_le_bytes()), 2.5);
+        assert_eq!(one(">i4", &(-7_i32).to_be_bytes()), -7.0);
+        assert_eq!(one("<i8", &(-7_i64).to_le_bytes()), -7.0);
+        assert_eq!(one(">u2", &40_000_u16.to_be_bytes()), 40_000.0);
+        assert_eq!((one("|u1", &[200]), one("|i1", &[200]), one("|b1", &[1])), (200.0, -56.0, 1.0));
+    }
+
+    /// Damaged files give an array of the shape that they claim or a message, never a panic.
+    #[test]
+    fn damaged_files_give_an_array_or_a_message() {
+        let values = floats(&[1.0, -2.0, 0.0, f32::NAN, 5.0, 6.0]);
+        let fits = |found: Result<Array, String>| match found {
+            Ok(Array { shape, values }) => assert_eq!(shape.iter().product::<usize>(), values.len()),
+            Err(why) => assert!(!why.is_empty()),
+        };
+        let arrays = [npy("<f4", "True", "(2, 3)", &values), npy("<V2", "False", "(3, 2, 2)", &values)];
+        for (k, good) in arrays.iter().enumerate() {
+            let good = &good[..];
+            fits(read_npy(good, good.len() as u64));
+            mutations(good, 2000, k as u64).for_each(|bad| fits(read_npy(&bad[..], bad.len() as u64)));
+        }
+        let both = [("a.npy", arrays[0].clone()), ("b/c.npy", arrays[1].clone())];
+        let each = |found: Result<BTreeMap<String, Array>, String>| match found {
+            Ok(arrays) => arrays.into_values().for_each(|array| fits(Ok(array))),
+            Err(why) => fits(Err(why)),
+        };
+        for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
+            let good = npz(&both, method);
+            assert_eq!(read_npz(Cursor::new(&good), |_| Ok(None)).unwrap().len(), 2);
+            mutations(&good, 2000, 9).for_each(|bad| each(read_npz(Cursor::new(bad), |_| Ok(None))));
+        }
+        let view =
+            |dtype, shape: &[usize]| safetensors::tensor::TensorView::new(dtype, shape.to_vec(), &values).unwrap();
+        let tensors = [("a", view(safetensors::Dtype::F32, &[2, 3])), ("b", view(safetensors::Dtype::BF16, &[12]))];
+        let good = safetensors::serialize(tensors, None).unwrap();
+        assert_eq!(read_safetensors(&good[..], |_| Ok(None)).unwrap()["b"].shape, [12]);
+        mutations(&good, 2000, 10).for_each(|bad| each(read_safetensors(&bad[..], |_| Ok(None))));
     }
 }

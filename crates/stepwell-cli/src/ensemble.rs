@@ -11,6 +11,7 @@ use stepwell::spec::{Prepared, SpecError};
 
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::predictor::Predictor;
 
 /// How a run ended and what was recorded.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Outcome {
     pub records: Records,
     /// Whether its loss stabilized while the step size was not decayed.
     pub stabilization: Stabilization,
+    /// What a network with one input has learned after the last step; `None` for other models and if it diverged.
+    pub predictor: Option<Predictor>,
 }
 
 impl Outcome {
@@ -82,7 +85,11 @@ pub fn run_one(job: &Job<'_>) -> Result<Outcome, SpecError> {
     let plan = job.prepared.record_plan(job.costly_everywhere);
     let (status, records) = record(&mut *runner, &instruments, &plan, |_, _, _| !interrupt::stopped());
     let stabilization = stabilization_of(job.prepared, &records, status);
-    Ok(Outcome { seed: job.seed, status, records, stabilization })
+    let predictor = match status {
+        Status::Finished => Predictor::of(&*runner, &data.train.x, instruments.kink_tol),
+        _ => None,
+    };
+    Ok(Outcome { seed: job.seed, status, records, stabilization, predictor })
 }
 
 fn stabilization_of(prepared: &Prepared, records: &Records, status: Status) -> Stabilization {

@@ -7,8 +7,11 @@ mod ensemble;
 mod failure;
 mod figures;
 mod interrupt;
+#[cfg(test)]
+mod mutation;
 mod output;
 mod phase;
+mod predictor;
 mod progress;
 mod spec_file;
 mod store;

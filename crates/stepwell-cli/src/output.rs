@@ -61,9 +61,12 @@ pub fn significant(value: f64, digits: usize) -> String {
     }
 }
 
-/// Width of the terminal on stdout; wide where stdout is a file or a pipe, so that no line is broken there.
+/// Width of tables: `COLUMNS` where it is set, else that of the terminal on stdout; wide where stdout is a file or a pipe,
+/// so that no line is broken there.
 pub fn width() -> u16 {
-    console::Term::stdout().size_checked().map_or(180, |(_, columns)| columns.max(40))
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<u16>().ok());
+    let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| columns);
+    told.or_else(terminal).map_or(180, |columns| columns.max(40))
 }
 
 /// An empty table in the house style: lines above and below the header and at the end.

@@ -212,7 +212,11 @@ fn located(name: &str, text: &str, span: std::ops::Range<usize>, message: &str) 
 pub fn explained(message: &str) -> String {
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let (Some(found), expected) = (words.first(), words.get(1..).unwrap_or(&[])) else {
-        return message.replace("expected f64", "expected a number").replace("expected u64", "expected a whole number");
+        let table = "a name alone, expected a table of its settings (it may be empty, as in `dynamics.sgd = {}`)";
+        return message
+            .replace("invalid type: unit variant, expected newtype variant", table)
+            .replace("expected f64", "expected a number")
+            .replace("expected u64", "expected a whole number");
     };
     let what = if message.starts_with("unknown field") {
         "key"
@@ -235,6 +239,7 @@ pub fn nearest<'a>(found: &str, words: &[&'a str]) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutation::mutations;
 
     #[test]
     fn a_wrong_key_is_shown_at_its_place_with_the_nearest_right_one() {
@@ -244,6 +249,13 @@ mod tests {
             Ok(_) => panic!("accepted"),
         };
         assert!(message.contains("did you mean `model`") && message.contains("x.toml:2:1"), "{message}");
+    }
+
+    #[test]
+    fn a_name_without_its_settings_is_told_what_is_missing() {
+        let text = crate::commands::reproduce::embedded_spec("relu-1d").unwrap().replace("[dynamics.sgd]", "");
+        let Err(failure) = SpecFile::embedded("x.toml", &format!("dynamics = \"sgd\"\n{text}"), &[]) else { panic!() };
+        assert!(format!("{failure:?}").contains("a name alone, expected a table of its settings"), "{failure:?}");
     }
 
     #[test]
@@ -257,5 +269,30 @@ mod tests {
         assert!(put(&mut table, &["c", "9", "d"], toml::Value::Integer(0)).is_err());
         assert_eq!(parse_value("0.5"), toml::Value::Float(0.5));
         assert_eq!(parse_value("sgd"), toml::Value::String("sgd".into()));
+    }
+
+    /// Damaged specs give a spec or a message, never a panic; so do the settings of what is left of them.
+    #[test]
+    fn damaged_specs_give_a_spec_or_a_message() {
+        let (mut read, mut refused) = (0, 0);
+        for (k, name) in ["diagonal", "relu-1d", "teacher-3", "sde", "toy", "quadratic"].into_iter().enumerate() {
+            let good = crate::commands::reproduce::embedded_spec(name).unwrap();
+            for bad in mutations(good.as_bytes(), 120, k as u64) {
+                let text = String::from_utf8_lossy(&bad);
+                let changed = [format!("schedule.{}=1", text.chars().take(9).collect::<String>())];
+                _ = SpecFile::embedded("x.toml", &text, &changed);
+                match SpecFile::embedded("x.toml", &text, &[]).and_then(|file| file.prepare(&file.spec).map(|_| file)) {
+                    Ok(file) => {
+                        read += 1;
+                        assert!(SpecFile::embedded("again.toml", &file.resolved().unwrap(), &[]).is_ok());
+                    }
+                    Err(failure) => {
+                        refused += 1;
+                        assert!(!format!("{failure:?}").is_empty());
+                    }
+                }
+            }
+        }
+        assert!(read > 50 && refused > 150, "{read} read, {refused} refused");
     }
 }

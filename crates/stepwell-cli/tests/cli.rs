@@ -171,6 +171,48 @@ record.probes = ["train_loss", "feature_sparsity", "nonzero_share"]
     assert!(String::from_utf8_lossy(&logistic.stderr).contains("labels +1 and -1"));
 }
 
+/// A network with one input leaves its function on a grid, and its kinks with their places.
+#[test]
+fn a_network_with_one_input_leaves_its_predictor() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = r#"
+steps = 300
+model.fully_connected = { hidden = [9], bias = [true, false] }
+loss = "mean_square"
+data.grid_1d = { step = 0.25, offset = 0.1, y = [0, 1, 0, -1] }
+init = "he"
+dynamics.sgd = {}
+schedule.step_size = 0.01
+record.probes = ["train_loss", "kinks"]
+"#;
+    fs::write(folder.path().join("spec.toml"), spec).unwrap();
+    let out = succeeds(folder.path(), &["run", "spec.toml", "--seeds", "2", "--out", "a"]);
+    assert!(out.contains("predictor.csv"), "{out}");
+    let csv = fs::read_to_string(folder.path().join("a/predictor.csv")).unwrap();
+    assert_eq!((csv.lines().next(), csv.lines().count()), (Some("run,seed,x,h"), 1 + 2 * 401));
+    let summary = fs::read_to_string(folder.path().join("a/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    for run in summary["settings"][0]["runs"].as_array().unwrap() {
+        let kinks: Vec<f64> = run["kinks_at"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+        assert!(kinks.is_sorted() && kinks.len() <= 9, "{kinks:?}");
+        // between the kinks the function on the grid is straight, across one it is not
+        let seed = format!(",{},", run["seed"]);
+        let of_seed = |line: &&str| line.contains(&seed) && line.starts_with("\"run\"");
+        let points: Vec<[f64; 2]> = csv
+            .lines()
+            .filter(of_seed)
+            .map(|line| line.split(',').skip(2).map(|v| v.parse().unwrap()).collect::<Vec<f64>>().try_into().unwrap())
+            .collect();
+        assert_eq!(points.len(), 401);
+        let (low, high) = (points[21][0], points[379][0]);
+        for three in points.windows(3).filter(|three| low < three[0][0] && three[2][0] < high) {
+            let bent = (three[0][1] - 2.0 * three[1][1] + three[2][1]).abs() > 1e-9;
+            let near = kinks.iter().any(|x| three[0][0] - 2e-3 < *x && *x < three[2][0] + 2e-3);
+            assert!(!bent || near, "bent at {} without a kink in {kinks:?}", three[1][0]);
+        }
+    }
+}
+
 #[test]
 fn every_experiment_parses_and_runs() {
     let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");

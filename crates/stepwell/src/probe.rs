@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::linalg::lanes;
+use crate::linalg::{Extreme, lanes};
 use crate::metrics::{
     Activations, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank, feature_sparsity,
     kinks, rank_of, row_norms2, sharpness,
@@ -37,8 +37,14 @@ pub enum Probe {
     EffectiveRank,
     /// Largest Euclidean norm of a column of the Jacobian.
     ColumnNormMax,
-    /// Largest eigenvalue of the Hessian of the training loss.
+    /// Share of the Jacobian's columns whose norm is below 1% of the largest.
+    SmallColumns,
+    /// Largest eigenvalue of the Hessian of the training loss, by Lanczos' method.
     Sharpness,
+    /// The residual `|H v - lambda v|` of that eigenvalue: some eigenvalue lies within this distance of it.
+    SharpnessResidual,
+    /// Hessian-vector products that it took: 300 where the method stopped before it was accurate.
+    SharpnessIterations,
     /// Curvature that the gradients of batches meet in the losses of these batches.
     BatchSharpness,
     /// `1/n sum |grad h(x_i)|^2` over the training set.
@@ -59,7 +65,7 @@ pub enum Probe {
 
 impl Probe {
     /// All probes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::TrainLoss,
         Self::TestLoss,
         Self::GradientNorm,
@@ -69,7 +75,10 @@ impl Probe {
         Self::Rank,
         Self::EffectiveRank,
         Self::ColumnNormMax,
+        Self::SmallColumns,
         Self::Sharpness,
+        Self::SharpnessResidual,
+        Self::SharpnessIterations,
         Self::BatchSharpness,
         Self::GradientSquare,
         Self::FeatureSparsity,
@@ -92,7 +101,10 @@ impl Probe {
             Self::Rank => "rank",
             Self::EffectiveRank => "effective_rank",
             Self::ColumnNormMax => "column_norm_max",
+            Self::SmallColumns => "small_columns",
             Self::Sharpness => "sharpness",
+            Self::SharpnessResidual => "sharpness_residual",
+            Self::SharpnessIterations => "sharpness_iterations",
             Self::BatchSharpness => "batch_sharpness",
             Self::GradientSquare => "gradient_square",
             Self::FeatureSparsity => "feature_sparsity",
@@ -125,7 +137,7 @@ pub type Measurement = (Cow<'static, str>, f64);
 /// What probes need beyond a problem; prepared once and shared by all runs on it.
 #[derive(Clone, Debug)]
 pub struct Instruments {
-    /// For [`Probe::Rank`], [`Probe::EffectiveRank`] and [`Probe::ColumnNormMax`].
+    /// For [`Probe::Rank`], [`Probe::EffectiveRank`], [`Probe::ColumnNormMax`] and [`Probe::SmallColumns`].
     pub rank: Option<Arc<JacobianRank>>,
     /// For [`Probe::Nonzero`].
     pub nonzero_tol: f64,
@@ -186,6 +198,16 @@ fn of_layer(probe: Probe, layer: &Option<FeatureSparsity>) -> f64 {
     })
 }
 
+fn largest(norms: &[f64]) -> f64 {
+    norms.iter().fold(0.0_f64, |most, norm| most.max(*norm))
+}
+
+/// The share of norms below 1% of the largest; all of them if that is 0.
+fn share_of_small(norms: &[f64]) -> f64 {
+    let most = largest(norms);
+    norms.iter().filter(|norm| **norm < 0.01 * most || most == 0.0).count() as f64 / norms.len() as f64
+}
+
 /// What is measured at one recording point, with what several probes share.
 struct Scene<'a, M> {
     instruments: &'a Instruments,
@@ -194,14 +216,17 @@ struct Scene<'a, M> {
     /// Whether the singular values are needed anyway.
     spectrum: bool,
     singular_values: OnceCell<Vec<f64>>,
+    column_norms: OnceCell<Vec<f64>>,
+    sharpness: OnceCell<Extreme>,
     layers: OnceCell<Vec<Option<FeatureSparsity>>>,
 }
 
 impl<'a, M: Model> Scene<'a, M> {
     fn new(instruments: &'a Instruments, problem: &'a Problem<M>, theta: &'a [f64], probes: &[Probe]) -> Self {
         let spectrum = probes.contains(&Probe::EffectiveRank);
-        let (singular_values, layers) = (OnceCell::new(), OnceCell::new());
-        Self { instruments, problem, theta, spectrum, singular_values, layers }
+        let (singular_values, column_norms) = (OnceCell::new(), OnceCell::new());
+        let (sharpness, layers) = (OnceCell::new(), OnceCell::new());
+        Self { instruments, problem, theta, spectrum, singular_values, column_norms, sharpness, layers }
     }
 
     fn value(&self, probe: Probe) -> f64 {
@@ -227,10 +252,11 @@ impl<'a, M: Model> Scene<'a, M> {
             Probe::Rank if self.spectrum => with_rank(&|rank| rank_of(self.singular_values(rank), rank.tol()) as f64),
             Probe::Rank => with_rank(&|rank| rank.rank(model, theta) as f64),
             Probe::EffectiveRank => with_rank(&|rank| effective_rank(self.singular_values(rank))),
-            Probe::ColumnNormMax => {
-                with_rank(&|rank| rank.column_norms(model, theta).into_iter().fold(0.0_f64, f64::max))
-            }
-            Probe::Sharpness => sharpness(problem, theta).value,
+            Probe::ColumnNormMax => with_rank(&|rank| largest(self.column_norms(rank))),
+            Probe::SmallColumns => with_rank(&|rank| share_of_small(self.column_norms(rank))),
+            Probe::Sharpness => self.sharpness().value,
+            Probe::SharpnessResidual => self.sharpness().residual,
+            Probe::SharpnessIterations => self.sharpness().iterations as f64,
             Probe::BatchSharpness => batch_sharpness(problem, theta, instruments.batch_size),
             Probe::GradientSquare => {
                 let norms = row_norms2(model, theta, &problem.data.train.x);
@@ -247,6 +273,14 @@ impl<'a, M: Model> Scene<'a, M> {
 
     fn singular_values(&self, rank: &JacobianRank) -> &[f64] {
         self.singular_values.get_or_init(|| rank.singular_values(&self.problem.model, self.theta))
+    }
+
+    fn column_norms(&self, rank: &JacobianRank) -> &[f64] {
+        self.column_norms.get_or_init(|| rank.column_norms(&self.problem.model, self.theta))
+    }
+
+    fn sharpness(&self) -> &Extreme {
+        self.sharpness.get_or_init(|| sharpness(self.problem, self.theta))
     }
 
     /// The feature sparsity of each hidden layer on the training inputs; `None` where it is not finite.

@@ -93,6 +93,29 @@ impl Recorded {
         *self.arrays[name].values.last().unwrap()
     }
 
+    /// Along the run: shares of non-zero activations exactly; feature sparsities exactly but at a few points where a
+    /// correlation lies at the threshold, to within single precision; ranks up to 1.
+    fn assert_features(&self, mut run: Run<FullyConnected, Sgd>, layers: &[[&str; 2]]) {
+        let rank = JacobianRank::new(self.rank_inputs.clone(), 1e-4);
+        let steps = grid(self.steps, 100, 151);
+        let (recorded, mut apart) = (|name: &str, k: usize| self.arrays[name].values[k], 0);
+        for (k, &step) in steps.iter().enumerate() {
+            run.advance(step - run.step());
+            for (layer, [share_name, sparsity_name]) in layers.iter().enumerate() {
+                let (share, sparsity) = self.features(run.theta(), layer);
+                assert!((share - recorded(share_name, k) / 100.0).abs() < 1e-12, "{share_name} {share} at {step}");
+                let difference = (sparsity - recorded(sparsity_name, k)).abs();
+                assert!(difference < 0.02, "{sparsity_name} {sparsity} at {step}: {difference} apart");
+                apart += usize::from(difference > 1e-12);
+            }
+            if k.is_multiple_of(20) {
+                let found = rank.rank(&self.network, run.theta()) as f64;
+                assert!((found - recorded("grad_rank", k)).abs() <= 1.0, "rank {found} at {step}");
+            }
+        }
+        assert!(apart <= 4, "{apart} of {} feature sparsities differ", steps.len() * layers.len());
+    }
+
     /// Train losses (and test losses) along the run, each within 1% of the recorded ones.
     fn assert_losses(&self, mut run: Run<FullyConnected, Sgd>, series: &[&str]) {
         let steps = grid(self.steps, 100, 151);
@@ -114,12 +137,29 @@ impl Recorded {
 }
 
 /// Warm-up from 0.0002 to eight times as much over a whole run, cut and divided by 2.5 at 2%.
+fn decay_at_2_percent(steps: u64) -> Schedule {
+    let until = (0.02 * steps as f64) as u64;
+    Schedule::constant(2e-4).power_warmup(7.0, 1.0, until, steps).decay_at(until, 2.5)
+}
+
 #[test]
 fn relu_1d_losses_agree_along_the_run() {
     let recorded = Recorded::relu_1d();
-    let until = (0.02 * recorded.steps as f64) as u64;
-    let schedule = Schedule::constant(2e-4).power_warmup(7.0, 1.0, until, recorded.steps).decay_at(until, 2.5);
-    recorded.assert_losses(recorded.run(schedule), &["train"]);
+    recorded.assert_losses(recorded.run(decay_at_2_percent(recorded.steps)), &["train"]);
+}
+
+#[test]
+fn relu_1d_features_agree_along_the_run() {
+    let recorded = Recorded::relu_1d();
+    let run = recorded.run(decay_at_2_percent(recorded.steps));
+    recorded.assert_features(run, &[["act_nonzero_pct", "feature_sparsity"]]);
+}
+
+#[test]
+fn teacher_3_features_agree_along_the_run() {
+    let recorded = Recorded::teacher_3();
+    let layers = [["act1_pct", "feature_sparsity_l1"], ["act2_pct", "feature_sparsity_l2"]];
+    recorded.assert_features(recorded.run(Schedule::constant(0.011)), &layers);
 }
 
 #[test]

@@ -90,6 +90,9 @@ fn probes_agree_alone_and_together_and_do_not_disturb() {
     assert!(names.contains(&"feature_sparsity_2") && names.contains(&"dead_neurons_1"));
     let value = |name: &str| together.iter().find(|(found, _)| found == name).unwrap().1;
     assert!(value("feature_sparsity_1") <= value("nonzero_share_1") && value("effective_rank") <= value("rank"));
+    let (iterations, small) = (value("sharpness_iterations"), value("small_columns"));
+    assert!(value("sharpness_residual") <= 1e-9 * value("sharpness") && (2.0..=300.0).contains(&iterations));
+    assert!((0.0..1.0).contains(&small), "{small}");
     assert!(value("batch_sharpness") > 0.0 && value("column_norm_max") > 0.0 && value("kinks").is_nan());
     runner.advance(40);
     let mut other = prepared.start(5, data);
@@ -185,6 +188,10 @@ fn bad_networks_are_named() {
     );
     let error = toml::from_str::<Spec>(&NETWORK.replace("[true, false]", "3")).unwrap_err().to_string();
     assert!(error.contains("one setting for all layers, or a list with one for each layer"), "{error}");
+    for wrong in ["init.layers.weights = \"hee\"", "init.layers.weights = [\"he\", { hee = 2 }]"] {
+        let error = toml::from_str::<Spec>(&NETWORK.replace("init = \"he\"", wrong)).unwrap_err().to_string();
+        assert!(error.contains("unknown variant `hee`") && error.contains("framework_default"), "{error}");
+    }
     let mut spec = experiment("teacher-2");
     let DataSpec::TeacherStudent(data) = &mut spec.data else { panic!() };
     data.teacher.given[0].weights[1].pop();

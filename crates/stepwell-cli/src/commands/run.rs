@@ -53,12 +53,16 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     }
     let names = series_names(settings.iter().flat_map(|setting| &setting.runs));
     figure(&file, &settings, &names).write(&folder, "figure")?;
+    let predictors = predictors(&settings);
+    if let Some(rows) = &predictors {
+        folder.write("predictor.csv", rows.as_bytes())?;
+    }
     let summary = summary(&settings, &names);
     folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
     if args.json {
         print_json(&summary)?;
     } else {
-        print(&report(&settings, &names, &folder, started.elapsed().as_secs_f64()))?;
+        print(&report(&settings, &names, &folder, predictors.is_some(), started.elapsed().as_secs_f64()))?;
     }
     let diverged = settings.iter().flat_map(|setting| &setting.runs).any(Outcome::diverged);
     Ok(if diverged && args.fail_on_diverge { ExitCode::from(code::FAILURE) } else { ExitCode::SUCCESS })
@@ -140,6 +144,19 @@ fn csv(settings: &[Setting]) -> String {
     out
 }
 
+/// `run,seed,x,h`: what networks with one input have learned, on a grid; `None` where there is nothing of the kind.
+fn predictors(settings: &[Setting]) -> Option<String> {
+    let mut out = String::from("run,seed,x,h\n");
+    let header = out.len();
+    for setting in settings {
+        for run in &setting.runs {
+            let prefix = run_prefix(&setting.label, run.seed);
+            run.predictor.iter().for_each(|predictor| predictor.append_csv(&mut out, &prefix));
+        }
+    }
+    (out.len() > header).then_some(out)
+}
+
 fn figure(file: &SpecFile, settings: &[Setting], names: &[String]) -> Figure {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let groups: Vec<Group<'_>> = settings
@@ -154,7 +171,7 @@ fn figure(file: &SpecFile, settings: &[Setting], names: &[String]) -> Figure {
         })
         .collect();
     let title = file.spec.title.clone().unwrap_or_else(|| "stepwell".into());
-    Figure { title, columns: 3, panels: panels(&names, &groups), legend: legend(&groups) }
+    Figure { title, columns: 3, panels: panels(&names, &groups), legend: legend(&groups), below: Vec::new() }
 }
 
 impl Setting {
@@ -172,7 +189,7 @@ fn summary(settings: &[Setting], names: &[String]) -> Value {
         };
         let last = names.iter().map(|name| (name.clone(), number(run.records.last(name))));
         let found = run.stabilization;
-        json!({
+        let mut out = json!({
             "seed": run.seed,
             "status": status,
             "diverged_at": step,
@@ -181,7 +198,11 @@ fn summary(settings: &[Setting], names: &[String]) -> Value {
                 "phase": found.phase.name(), "from": found.from, "to": found.to,
                 "level": number(found.level), "p10": number(found.p10), "p90": number(found.p90),
             },
-        })
+        });
+        if let Some(predictor) = &run.predictor {
+            out["kinks_at"] = json!(predictor.kinks);
+        }
+        out
     };
     let one_setting = |setting: &Setting| {
         let share = setting.diverged();
@@ -201,7 +222,7 @@ fn summary(settings: &[Setting], names: &[String]) -> Value {
     json!({ "version": env!("CARGO_PKG_VERSION"), "settings": settings.iter().map(one_setting).collect::<Vec<_>>() })
 }
 
-fn report(settings: &[Setting], names: &[String], folder: &Folder, elapsed: f64) -> String {
+fn report(settings: &[Setting], names: &[String], folder: &Folder, predictor: bool, elapsed: f64) -> String {
     let mut table = table(&["run", "value", "last recorded", "diverged", "loss at the large step size"]);
     for setting in settings {
         for (k, name) in names.iter().enumerate() {
@@ -216,8 +237,9 @@ fn report(settings: &[Setting], names: &[String], folder: &Folder, elapsed: f64)
         }
     }
     let place = folder.path().display();
+    let more = if predictor { ", predictor.csv" } else { "" };
     format!(
-        "{}\nfiles    {place}/{{run.toml, records.csv, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n",
+        "{}\nfiles    {place}/{{run.toml, records.csv{more}, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n",
         table.trim_fmt()
     )
 }

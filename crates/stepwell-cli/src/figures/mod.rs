@@ -40,8 +40,10 @@ pub struct Figure {
     pub columns: usize,
     /// The panels, row by row.
     pub panels: Vec<Panel>,
-    /// What the colors mean; takes the place after the last panel.
+    /// What the colors mean; takes the place after the last panel, or that before a row that begins anew.
     pub legend: Vec<Entry>,
+    /// Panels that belong together: in a row of their own below the others, where those leave a place for the legend.
+    pub below: Vec<Panel>,
 }
 
 /// A line of the legend.
@@ -83,8 +85,10 @@ impl Figure {
     /// If the drawing library fails.
     pub fn svg(&self) -> Result<String, Failure> {
         register_font();
-        let cells = self.panels.len() + usize::from(!self.legend.is_empty());
-        let columns = self.columns.clamp(1, cells.max(1));
+        let all = self.panels.len() + self.below.len() + usize::from(!self.legend.is_empty());
+        let columns = self.columns.clamp(1, all.max(1));
+        let (from, legend) = self.places(columns);
+        let cells = (from + self.below.len()).max(if self.legend.is_empty() { 0 } else { legend + 1 });
         let rows = cells.div_ceil(columns) as u32;
         let mut svg = String::new();
         {
@@ -97,16 +101,27 @@ impl Figure {
         Ok(svg)
     }
 
+    /// The cell where the panels below begin, and that of the legend.
+    fn places(&self, columns: usize) -> (usize, usize) {
+        let count = self.panels.len();
+        if self.below.is_empty() || count.is_multiple_of(columns) {
+            (count, count + self.below.len())
+        } else {
+            (count.next_multiple_of(columns), count)
+        }
+    }
+
     fn draw(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, columns: usize, rows: usize) -> Result<(), String> {
         let text = |error: DrawingAreaErrorKind<_>| error.to_string();
         root.fill(&WHITE).map_err(text)?;
         let (head, body) = root.split_vertically(HEAD);
         head.draw(&Text::new(self.title.clone(), (24, 22), (FONT, 26).into_font().color(&INK))).map_err(text)?;
         let areas = body.split_evenly((rows, columns));
-        for (panel, area) in self.panels.iter().zip(&areas) {
+        let (from, legend) = self.places(columns);
+        for (panel, area) in self.panels.iter().zip(&areas).chain(self.below.iter().zip(areas.iter().skip(from))) {
             panel.draw(area)?;
         }
-        match areas.get(self.panels.len()) {
+        match areas.get(legend) {
             Some(area) if !self.legend.is_empty() => draw_legend(area, &self.legend),
             _ => Ok(()),
         }

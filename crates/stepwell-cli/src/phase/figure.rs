@@ -44,7 +44,7 @@ impl Diagram {
             panels.push(self.bands(&title, scale, |point| point.last(&name)));
         }
         panels.extend([self.reached(), self.exponents()]);
-        Figure { title: self.title.clone(), columns: 3, panels, legend: self.legend() }
+        Figure { title: self.title.clone(), columns: 3, panels, legend: self.legend(), below: Vec::new() }
     }
 
     fn panel(&self, title: &str, scale: Scale, y_range: Option<(f64, f64)>, layers: Vec<Layer>) -> Panel {

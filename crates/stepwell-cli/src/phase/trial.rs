@@ -159,6 +159,8 @@ fn is_shown(probe: Probe) -> bool {
             | Probe::GradientNorm
             | Probe::GradientSquare
             | Probe::Sharpness
+            | Probe::SharpnessResidual
+            | Probe::SharpnessIterations
             | Probe::BatchSharpness
     )
 }

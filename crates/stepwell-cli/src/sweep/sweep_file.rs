@@ -142,3 +142,40 @@ impl SweepFile {
 fn bad(section: &str, key: &str, why: &str) -> Failure {
     Failure::input(format!("[{section}] {key}{}{why}", if key.is_empty() { "" } else { ": " }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutation::mutations;
+
+    const GOOD: &str = r#"
+base = "diagonal"
+seeds = 3
+runs_per_chunk = 4
+set = { steps = 2000, "record.points" = 20 }
+[grid]
+schedule.step_size = [0.1, 0.2]
+"data.sparse_regression.n" = [40, 80]
+[list]
+"init.diagonal.u" = [0.1, 0.2, 0.3]
+[random]
+draws = 3
+keys = { "init.diagonal.v" = { log_uniform = [0.01, 0.1] } }
+"#;
+
+    /// Damaged sweeps give settings or a message, never a panic.
+    #[test]
+    fn damaged_sweeps_give_settings_or_a_message() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sweep.toml");
+        let settings = |text: &[u8]| {
+            std::fs::write(&path, text).unwrap();
+            let file = SweepFile::read(&path)?;
+            file.settings(&file.base()?).map(|settings| settings.rows.len())
+        };
+        assert_eq!(settings(GOOD.as_bytes()).unwrap(), 2 * 2 * 3 * 3);
+        let found: Vec<bool> = mutations(GOOD.as_bytes(), 1500, 1).map(|bad| settings(&bad).is_ok()).collect();
+        let good = found.iter().filter(|ok| **ok).count();
+        assert!((50..1400).contains(&good), "{good} of 1500 were read");
+    }
+}

@@ -1,6 +1,10 @@
 //! Predictors and their initial parameters.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, IntoDeserializer, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::check::{SpecError, require};
 use super::files::ArraySpec;
@@ -38,14 +42,47 @@ fn with_biases() -> PerLayer<bool> {
 }
 
 /// A setting for all layers, or one for each with the output's last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(untagged, expecting = "one setting for all layers, or a list with one for each layer, the output's last")]
+#[serde(untagged)]
 pub enum PerLayer<T> {
     /// The same for all.
     All(T),
     /// One a layer.
     Each(Vec<T>),
+}
+
+/// Written out, because a derived one forgets which names would have been right.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for PerLayer<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMany(PhantomData))
+    }
+}
+
+struct OneOrMany<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+    type Value = PerLayer<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one setting for all layers, or a list with one for each layer, the output's last")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        T::deserialize(value.into_deserializer()).map(PerLayer::All)
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        T::deserialize(name.into_deserializer()).map(PerLayer::All)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(de::value::MapAccessDeserializer::new(map)).map(PerLayer::All)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        Vec::deserialize(de::value::SeqAccessDeserializer::new(list)).map(PerLayer::Each)
+    }
 }
 
 impl<T: Clone> PerLayer<T> {

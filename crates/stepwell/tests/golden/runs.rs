@@ -1,15 +1,18 @@
-//! Ten small runs, all models and dynamics, and a hash of their final parameters. Shared by the test of bits and the
+//! Small runs of all models and dynamics, and a hash of their final parameters. Shared by the test of bits and the
 //! WebAssembly example.
 
 use std::sync::Arc;
 
-use stepwell::data::{Dataset, Samples, SparseRegression};
-use stepwell::dynamics::{BatchRule, Dynamics, GradientDescent, IndexSource, LabelNoise, MiniBatch, Sampler, Sgd};
+use stepwell::data::{Dataset, Grid, Samples, SparseRegression};
+use stepwell::dynamics::{
+    self, BatchRule, Dynamics, Equation, GradientDescent, IndexSource, LabelNoise, MiniBatch, Normalization, Sampler,
+    Scheme, Sde, Sgd,
+};
 use stepwell::linalg::Matrix;
 use stepwell::loss::Loss;
-use stepwell::model::{DiagonalLinear, Linear, Model, ScalarToy};
+use stepwell::model::{DiagonalLinear, FullyConnected, LayerInit, Linear, Model, ScalarToy};
 use stepwell::problem::Problem;
-use stepwell::rng::NumpyLegacy;
+use stepwell::rng::{NumpyLegacy, Purpose, Stream};
 use stepwell::run::Run;
 use stepwell::schedule::Schedule;
 
@@ -44,12 +47,67 @@ pub fn run(k: usize) -> Vec<u64> {
         }
         7 => finish(diagonal(&sparse), MiniBatch::new(BatchRule::WithReplacement, 4, n, own()), warm(), &start),
         8 => finish(diagonal(&sparse), MiniBatch::new(BatchRule::WithoutReplacement, 4, n, own()), warm(), &start),
-        _ => finish(diagonal(&sparse), MiniBatch::new(BatchRule::Epochs, 5, n, own()), warm(), &start),
+        9 => finish(diagonal(&sparse), MiniBatch::new(BatchRule::Epochs, 5, n, own()), warm(), &start),
+        10 => {
+            // the published network and data
+            let network = FullyConnected::new(1, &[100], &[true, false]);
+            let problem = Problem { model: network, data: on_a_grid(), loss: Loss::MeanSquare };
+            let weights = [LayerInit::Sign(2.5), LayerInit::Normal(4.0)];
+            let theta = drawn(&problem.model, &weights, LayerInit::Normal(2.5));
+            let schedule = Schedule::constant(2e-4).power_warmup(7.0, 1.0, 500, STEPS).decay_at(500, 2.5);
+            finish(problem, Sgd::new(Sampler::own(1, 12)), schedule, &theta)
+        }
+        11 => {
+            let problem = deep(&sparse, Loss::MeanSquare);
+            let theta = drawn(&problem.model, &[LayerInit::He; 3], LayerInit::FrameworkDefault);
+            finish(problem, Sgd::new(own()), warm(), &theta)
+        }
+        12 => {
+            let problem = deep(&with_signs(&sparse), Loss::Logistic);
+            let theta = drawn(&problem.model, &[LayerInit::He; 3], LayerInit::Uniform(0.1));
+            finish(problem, MiniBatch::new(BatchRule::WithoutReplacement, 4, n, own()), warm(), &theta)
+        }
+        13 => {
+            let grid = dynamics::Grid { substeps: 2, path: 4 };
+            let equation = Equation::LabelNoise { delta: 0.01, normalization: Normalization::Calibrated };
+            let sde = Sde::new(equation, Scheme::EulerMaruyama, grid, &sparse.train, 3);
+            finish(diagonal(&sparse), sde, warm(), &start)
+        }
+        14 => {
+            let sde = Sde::new(Equation::SecondOrder, Scheme::StochasticHeun, dynamics::Grid::new(1), &sparse.train, 3);
+            finish(diagonal(&sparse), sde, warm(), &start)
+        }
+        _ => {
+            let problem = deep(&sparse, Loss::HalfMeanSquare);
+            let theta = drawn(&problem.model, &[LayerInit::He; 3], LayerInit::Zeros);
+            let sde = Sde::new(Equation::FirstOrder, Scheme::EulerMaruyama, dynamics::Grid::new(1), &sparse.train, 5);
+            finish(problem, sde, warm(), &theta)
+        }
     }
 }
 
 /// Number of runs.
-pub const COUNT: usize = 10;
+pub const COUNT: usize = 16;
+
+fn on_a_grid() -> Arc<Dataset> {
+    Arc::new(Grid::published().dataset().expect("the published points"))
+}
+
+/// Three layers, with a width that is no multiple of 8.
+fn deep(data: &Arc<Dataset>, loss: Loss) -> Problem<FullyConnected> {
+    Problem { model: FullyConnected::new(71, &[10, 37], &[true, true, false]), data: Arc::clone(data), loss }
+}
+
+fn drawn(network: &FullyConnected, weights: &[LayerInit], biases: LayerInit) -> Vec<f64> {
+    network.draw(weights, &vec![biases; weights.len()], &mut Stream::new(6, Purpose::Init))
+}
+
+/// The same inputs with the signs of the labels.
+fn with_signs(data: &Dataset) -> Arc<Dataset> {
+    let signs = data.train.y.iter().map(|y| y.signum()).collect();
+    let train = Samples::new(data.train.x.clone(), signs, ["x", "y"]).expect("finite numbers");
+    Arc::new(Dataset::new(train, None, None).expect("shapes agree"))
+}
 
 fn toy_data() -> Arc<Dataset> {
     let x = [1.0, 1.03, 1.07];

@@ -220,7 +220,7 @@ fn figure(title: &str, regimes: &[Regime]) -> Figure {
         .collect();
     legend.push(Entry { mark: Mark::None, text: "line: median over data sets, band: 10% to 90%".into() });
     legend.push(Entry { mark: Mark::Dots(INK), text: "the closed form (losses: its median)".into() });
-    Figure { title: title.into(), columns: 4, panels, legend }
+    Figure { title: title.into(), columns: 4, panels, legend, below: Vec::new() }
 }
 
 fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {

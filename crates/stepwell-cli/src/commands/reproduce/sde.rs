@@ -258,7 +258,7 @@ impl Reproduction for Results {
             text: "line: median of the paths that did not diverge\nband: their 10% to 90%".into(),
         });
         legend.push(Entry { mark: Mark::Dashed(INK), text: "distance between two halves of SGD's paths".into() });
-        Ok(Figure { title: self.title.clone(), columns: 3, panels, legend })
+        Ok(Figure { title: self.title.clone(), columns: 3, panels, legend, below: Vec::new() })
     }
 
     fn summary(&self, elapsed: f64) -> Value {

@@ -292,7 +292,7 @@ fn figure(title: &str, paths: &Paths, orbits: &[(f64, Orbit)]) -> Figure {
         Entry { mark: Mark::Thin(INK), text: "orbits of a constant γ".into() },
         Entry { mark: Mark::Dashed(COLORS[1]), text: "exact: 2-cycle, its mean loss, the loss bounds".into() },
     ];
-    Figure { title: title.into(), columns: 3, panels, legend }
+    Figure { title: title.into(), columns: 3, panels, legend, below: Vec::new() }
 }
 
 fn panel(title: &str, x_label: &str, scale: Scale, layers: Vec<Layer>) -> Panel {

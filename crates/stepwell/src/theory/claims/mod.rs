@@ -122,11 +122,14 @@ impl Claim {
     /// Deterministic: the same number of seeds gives the same finding.
     pub fn verify(&self, seeds: Option<u64>) -> Finding {
         match (self.seeds, seeds) {
-            (Some(needed), Some(given)) if given < needed.least => Finding {
-                verdict: Verdict::Undecided,
-                figure: format!("{given} seeds"),
-                detail: format!("{given} seeds are too few for a verdict: at least {} are needed", needed.least),
-            },
+            (Some(needed), Some(given)) if given < needed.least => {
+                let (seeds, is) = if given == 1 { ("seed", "is") } else { ("seeds", "are") };
+                Finding {
+                    verdict: Verdict::Undecided,
+                    figure: format!("{given} {seeds}"),
+                    detail: format!("{given} {seeds} {is} too few for a verdict: at least {} are needed", needed.least),
+                }
+            }
             (Some(needed), given) => (self.check)(given.unwrap_or(needed.usual)),
             (None, _) => (self.check)(0),
         }

@@ -90,6 +90,16 @@ pub(super) const CLAIMS: &[Claim] = &[
         check: |_| bounds(),
     },
     Claim {
+        name: "toy-step-sizes",
+        statement: "some step size puts every gamma = eta theta_*^2 x^2 into (1, 1.25] iff x_max / x_min < sqrt(1.25)",
+        source: "ours",
+        method: Method::ClosedForm,
+        expected: Verdict::Holds,
+        correction: "",
+        seeds: None,
+        check: |_| step_sizes(),
+    },
+    Claim {
         name: "toy-atom",
         statement: "with x = theta_* = 1, eta = 25/24, theta_0 = 3/5 the first iterate is exactly 1, where all stay",
         source: "ours",
@@ -255,6 +265,39 @@ fn bounds() -> Finding {
 }
 
 /// In integers: `3/5 + 25/24 3/5 (1 - 9/25) = 1`.
+/// A ratio of inputs a little below the limit has such a step size, and SGD with it alternates; a little above it none has.
+fn step_sizes() -> Finding {
+    let theta_star = 1.7;
+    let inputs = |ratio: f64| [0.6, 0.6 * libm::sqrt(ratio), 0.6 * ratio];
+    let gamma = |eta: f64, x: f64| eta * theta_star * theta_star * x * x;
+    // geometric grid of step sizes, much finer than the margin of 1e-3 on either side
+    let good = |ratio: f64| {
+        let x = inputs(ratio);
+        let etas = (0..200_000).map(|k| 0.1 * libm::exp(3.0e-5 * f64::from(k)));
+        let fits = |eta: &f64| gamma(*eta, x[0]) > 1.0 && gamma(*eta, x[2]) <= 1.25;
+        etas.filter(fits).collect::<Vec<f64>>()
+    };
+    let limit = libm::sqrt(1.25);
+    let (below, above) = (good(0.999 * limit), good(1.001 * limit));
+    let turns = below.get(below.len() / 2).map_or(0, |&eta| {
+        let problem = problem(&inputs(0.999 * limit), theta_star);
+        let start = 0.5 * theta_star;
+        let mut run = Run::new(problem, Sgd::new(Sampler::own(1, 3)), Schedule::constant(eta), &[start], 100_000);
+        // the slowest growth of |1 - phi| near 1 leaves no one there for long
+        run.advance(90_000);
+        let mut turns = 0;
+        for _ in 0..10_000 {
+            let before = run.theta()[0] < theta_star;
+            run.advance(1);
+            turns += usize::from(before != (run.theta()[0] < theta_star));
+        }
+        turns
+    });
+    let figure = format!("{} and {} step sizes at 0.999 and 1.001 of the limit", below.len(), above.len());
+    let detail = format!("of 200000 from 0.1 on; SGD with one of them changed sides in {turns} of 10000 steps");
+    Finding::new(!below.is_empty() && above.is_empty() && turns == 10_000, Verdict::Holds, figure, detail)
+}
+
 fn atom() -> Finding {
     let (phi, gamma) = ((3_i64, 5_i64), (25_i64, 24_i64));
     // phi + gamma phi (1 - phi^2) over the common denominator q_gamma q_phi^3

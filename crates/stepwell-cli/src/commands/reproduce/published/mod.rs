@@ -236,19 +236,19 @@ fn figure(results: &Results<'_>) -> Result<Figure, Failure> {
             color,
         })
         .collect();
-    let mut panels = panels(&shown, &groups);
+    let panels = panels(&shown, &groups);
     let mut legend = legend(&groups);
     let known = settings.iter().any(|setting| setting.as_published.is_some());
     let thin = if known { "the published data and indices" } else { "the first seed that did not diverge" };
     legend.push(Entry { mark: Mark::Thin(INK), text: thin.into() });
-    match args.figure {
-        FigureName::Relu1d => panels.extend(shapes::predictors(file, settings, measured, &mut legend)?),
-        FigureName::Teacher2 => panels.extend(shapes::movements(file, settings, measured, &mut legend)?),
-        _ => {}
-    }
+    let below = match args.figure {
+        FigureName::Relu1d => shapes::predictors(file, settings, measured, &mut legend)?,
+        FigureName::Teacher2 => shapes::movements(file, settings, measured, &mut legend)?,
+        _ => Vec::new(),
+    };
     let title = file.spec.title.clone().unwrap_or_default();
     let title = args.fresh.map_or(title.clone(), |n| format!("{title}, {n} fresh data sets"));
     let title = if args.relative { format!("{title}, step sizes relative to thresholds") } else { title };
-    let columns = if panels.len() > 8 { 4 } else { 3 };
-    Ok(Figure { title, columns, panels, legend })
+    let columns = if panels.len() + below.len() > 8 { 4 } else { 3 };
+    Ok(Figure { title, columns, panels, legend, below })
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use plotters::style::RGBColor;
 use stepwell::data::Dataset;
-use stepwell::linalg::Matrix;
 use stepwell::run::Runner;
 
 use super::{Measured, Setting};
@@ -13,6 +12,7 @@ use crate::figures::axis::Scale;
 use crate::figures::panel::{Layer, Panel};
 use crate::figures::{COLORS, Entry, INK, Mark};
 use crate::output::thousands;
+use crate::predictor::grid;
 use crate::spec_file::SpecFile;
 
 /// How many times the predictor is drawn.
@@ -36,22 +36,17 @@ pub fn predictors(
     let mut out = Vec::new();
     for ((setting, measured), color) in settings.iter().zip(measured).zip(COLORS) {
         let (mut runner, data) = started(file, setting, measured.first().seed)?;
-        let x = data.train.x.as_slice();
-        let (low, high) = x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
-        let margin = 0.05 * (high - low);
-        let points = 400;
-        let at = |k: usize| low - margin + (high - low + 2.0 * margin) * k as f64 / (points - 1) as f64;
-        let grid = Matrix::from_fn(points, 1, |k, _| at(k));
+        let grid = grid(&data.train.x);
         let mut layers = Vec::new();
         for step in times(runner.steps()) {
             runner.advance(step - runner.step());
-            let line = runner.predict(&grid).into_iter().enumerate().map(|(k, h)| (at(k), h)).collect();
+            let line = grid.as_slice().iter().copied().zip(runner.predict(&grid)).collect();
             let last = step == runner.steps();
             let shade = pale(color, step as f64 / runner.steps() as f64);
             layers.push(Layer::Line { points: line, color: shade, width: if last { 3 } else { 2 } });
         }
         layers.push(Layer::Dots {
-            points: x.iter().copied().zip(data.train.y.iter().copied()).collect(),
+            points: data.train.x.as_slice().iter().copied().zip(data.train.y.iter().copied()).collect(),
             color: INK,
             size: 5,
         });
@@ -101,7 +96,13 @@ pub fn movements(
             paths.into_iter().map(|points| Layer::Line { points, color: pale(color, 0.35), width: 1 }).collect();
         layers.push(Layer::Dots { points: ends, color, size: 5 });
         let title = format!("Neurons, {}", setting.label);
-        out.push(Panel { title, x_label: "first input".into(), scale: Scale::Linear, y_range: None, layers });
+        out.push(Panel {
+            title,
+            x_label: "first input (up: the second)".into(),
+            scale: Scale::Linear,
+            y_range: None,
+            layers,
+        });
     }
     let text = "neurons w |a| of that seed:\npaths, and where they end".into();
     legend.push(Entry { mark: Mark::Dots(INK), text });

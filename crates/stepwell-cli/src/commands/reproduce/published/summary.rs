@@ -49,6 +49,9 @@ fn of_setting(setting: &Setting, measured: &Measured, names: &[String]) -> Value
             "difference_at_end": number(measured.sensitivity.difference_at_end),
         },
     });
+    if let Some(predictor) = &measured.first().predictor {
+        out["shown"] = json!({ "seed": measured.first().seed, "kinks_at": predictor.kinks });
+    }
     if let Some(run) = &measured.as_published {
         out["published_indices_diverged_at"] = match run.status {
             Status::Diverged { step } => json!(step),
