@@ -1,7 +1,8 @@
-//! Figures: panels of lines, bands and regions, drawn as SVG and PNG.
+//! Figures: panels of lines, bands and regions, drawn as SVG, PNG and PDF.
 
 pub mod axis;
 pub mod panel;
+pub mod pdf;
 pub mod raster;
 pub mod series;
 
