@@ -254,6 +254,9 @@ pub struct ReportArgs {
     /// Event files for TensorBoard, a folder a run below LOGDIR
     #[arg(long, value_name = "LOGDIR", group = "format", conflicts_with = "out")]
     pub tensorboard: Option<PathBuf>,
+    /// Only these series (train_loss,rank,step_size, say)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub series: Vec<String>,
     /// About how many runs are drawn one by one; medians, bands and tables are over all
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub runs: usize,

@@ -276,18 +276,19 @@
     const { list, s } = panel;
     const log = shown.logValues[s];
     const [quiet, grid] = [style("--quiet"), style("--grid")];
-    const font = "11.5px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
+    const font = "12px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
     const axis = { stroke: quiet, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } };
-    const survived = list.some((c) => c.l < 0 || model.groups[c.g].lines[c.l].diverged === null);
+    const hasDiverged = (c) => (c.l < 0 ? model.groups[c.g].none_left : model.groups[c.g].lines[c.l].diverged !== null);
+    const survived = list.some((c) => !hasDiverged(c));
     const series = list.map((c) => {
-      const base = { show: isShown(c), spanGaps: false, points: { show: false } };
-      if (c.kind === "low" || c.kind === "high") return { ...base, stroke: "transparent", width: 0 };
       // what diverges must not flatten the others
-      const diverged = c.l >= 0 && model.groups[c.g].lines[c.l].diverged !== null;
+      const auto = panel.schedule || !(hasDiverged(c) && survived);
+      const base = { show: isShown(c), spanGaps: false, points: { show: false }, auto };
+      if (c.kind === "low" || c.kind === "high") return { ...base, stroke: "transparent", width: 0 };
       const crowd = model.groups[c.g].lines.length;
       const stroke = c.kind === "run" ? pale(color(c.g), crowd > 30 ? 0.22 : 0.38) : color(c.g);
       const dash = c.kind === "published" ? [5, 3] : undefined;
-      return { ...base, stroke, width: c.kind === "run" ? 1 : c.kind === "published" ? 1.3 : 2, auto: !(diverged && survived), dash };
+      return { ...base, stroke, width: c.kind === "run" ? 1 : c.kind === "published" ? 1.3 : 2, dash };
     });
     const bands = [];
     list.forEach((c, k) => {
@@ -314,7 +315,7 @@
       },
       axes: [
         {
-          ...axis, size: 32, space: 58, values: (u, ticks) => ticks.map(stepTick),
+          ...axis, size: 28, space: 58, values: (u, ticks) => ticks.map(stepTick),
           ...(shown.logSteps ? { splits: (u, a, low, high) => logTicks(low, high, 7), filter: (u, ticks) => ticks } : {}),
         },
         {

@@ -8,7 +8,7 @@ use crate::cli::ReportArgs;
 use crate::failure::Failure;
 use crate::figures::{pdf, raster};
 use crate::output::{print, thousands};
-use crate::report::experiment::Experiment;
+use crate::report::experiment::{Experiment, select};
 use crate::report::{page, print as for_print, read, tensorboard};
 use crate::store::Folder;
 
@@ -52,9 +52,13 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
 }
 
 fn read_all(args: &ReportArgs) -> Result<Vec<Experiment>, Failure> {
-    let experiments = args.folders.iter().map(|folder| read(folder, args.partial)).collect::<Result<Vec<_>, _>>()?;
+    let read_one = |folder: &PathBuf| read(folder, args.partial);
+    let mut experiments = args.folders.iter().map(read_one).collect::<Result<Vec<_>, _>>()?;
     if experiments.iter().flat_map(Experiment::runs).all(|run| run.records.series.is_empty()) {
         return Err(Failure::other("nothing was recorded in these folders yet"));
+    }
+    if !args.series.is_empty() {
+        select(&mut experiments, &args.series).map_err(|why| Failure::usage(format!("--series: {why}")))?;
     }
     Ok(experiments)
 }

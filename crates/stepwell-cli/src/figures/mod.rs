@@ -41,7 +41,7 @@ pub struct Figure {
     pub columns: usize,
     /// The panels, row by row.
     pub panels: Vec<Panel>,
-    /// What the colors mean; takes the place after the last panel.
+    /// What the colors mean; takes the place after the last panel, and more where it is long.
     pub legend: Vec<Entry>,
 }
 
@@ -84,7 +84,7 @@ impl Figure {
     /// If the drawing library fails.
     pub fn svg(&self) -> Result<String, Failure> {
         register_font();
-        let cells = self.panels.len() + usize::from(!self.legend.is_empty());
+        let cells = self.panels.len() + legend_columns(&self.legend).len();
         let columns = self.columns.clamp(1, cells.max(1));
         let rows = cells.div_ceil(columns) as u32;
         let mut svg = String::new();
@@ -107,10 +107,8 @@ impl Figure {
         for (panel, area) in self.panels.iter().zip(&areas) {
             panel.draw(area)?;
         }
-        match areas.get(self.panels.len()) {
-            Some(area) if !self.legend.is_empty() => draw_legend(area, &self.legend),
-            _ => Ok(()),
-        }
+        let columns = legend_columns(&self.legend);
+        columns.iter().zip(&areas[self.panels.len()..]).try_for_each(|(entries, area)| draw_legend(area, entries))
     }
 
     /// Writes `NAME.svg` and `NAME.png`.
@@ -127,11 +125,31 @@ impl Figure {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
+const LEGEND_TOP: i32 = 44;
+const FIRST_LINE: i32 = 26;
+const NEXT_LINE: i32 = 23;
+/// Long legends stand closer.
+const SMALL_GAP: i32 = 4;
+
+/// The entries, as many to a cell as fit.
+fn legend_columns(entries: &[Entry]) -> Vec<&[Entry]> {
+    let height = |entry: &Entry| FIRST_LINE + (entry.text.lines().count() as i32 - 1) * NEXT_LINE + SMALL_GAP;
+    let (mut columns, mut from, mut y) = (Vec::new(), 0, LEGEND_TOP);
+    for (k, entry) in entries.iter().enumerate() {
+        if y + height(entry) - FIRST_LINE > PANEL_HEIGHT as i32 && k > from {
+            columns.push(&entries[from..k]);
+            (from, y) = (k, LEGEND_TOP);
+        }
+        y += height(entry);
+    }
+    columns.extend(Some(&entries[from..]).filter(|rest| !rest.is_empty()));
+    columns
+}
+
 fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
     let text = |error: DrawingAreaErrorKind<_>| error.to_string();
-    let (mut y, left) = (44, 70);
-    // long legends stand closer
-    let gap = if entries.len() > 6 { 4 } else { 12 };
+    let (mut y, left) = (LEGEND_TOP, 70);
+    let gap = if entries.len() > 6 { SMALL_GAP } else { 12 };
     for entry in entries {
         let line = |dy: i32| vec![(left, y + dy), (left + 44, y + dy)];
         match &entry.mark {
@@ -161,7 +179,7 @@ fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
         for (k, words) in entry.text.lines().enumerate() {
             let style = (FONT, if k == 0 { 19 } else { 17 }).into_font().color(&INK);
             area.draw(&Text::new(words.to_string(), (left + 58, y - 10), style)).map_err(text)?;
-            y += if k == 0 { 26 } else { 23 };
+            y += if k == 0 { FIRST_LINE } else { NEXT_LINE };
         }
         y += gap;
     }

@@ -32,7 +32,7 @@ pub struct Group<'a> {
 pub struct Timetable {
     /// Steps at which it is divided.
     pub decays: Vec<u64>,
-    /// Step and step size: at the recording points, and just before and after it changes.
+    /// Step and step size: at the recording points, and just before and after it changes. Empty where it is not drawn.
     pub line: Vec<(u64, f64)>,
 }
 

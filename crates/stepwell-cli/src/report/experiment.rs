@@ -3,7 +3,7 @@
 use stepwell::record::{Records, Series};
 use stepwell::statistics::{Band, Share};
 
-use crate::figures::series::Timetable;
+use crate::figures::series::{Timetable, band};
 
 /// One folder.
 pub struct Experiment {
@@ -77,11 +77,15 @@ impl Group {
         Share::of(known.iter().filter(|run| run.diverged_at().is_some()).count(), known.len())
     }
 
+    /// Whether all of them diverged.
+    pub fn none_left(&self) -> bool {
+        self.counted().all(|run| run.diverged_at().is_some())
+    }
+
     /// Records of the runs that did not diverge; of all where none is left, since lines up to there are better than none.
     pub fn survivors(&self) -> Vec<&Records> {
-        let left: Vec<&Records> =
-            self.counted().filter(|run| run.diverged_at().is_none()).map(|run| &run.records).collect();
-        if left.is_empty() { self.counted().map(|run| &run.records).collect() } else { left }
+        let all = self.none_left();
+        self.counted().filter(|run| all || run.diverged_at().is_none()).map(|run| &run.records).collect()
     }
 
     /// Median and quantiles of a series' last values, over the runs that finished.
@@ -112,9 +116,35 @@ pub fn series_names(experiments: &[Experiment]) -> Vec<String> {
     names
 }
 
-/// Whether a series is looked at on a logarithmic axis.
-pub fn is_logarithmic(series: &str) -> bool {
-    series.ends_with("loss")
+/// Whether a series is looked at on a logarithmic axis: losses, and what is positive and has medians over three decades.
+pub fn is_logarithmic(series: &str, experiments: &[Experiment]) -> bool {
+    let groups = experiments.iter().flat_map(|experiment| &experiment.groups).filter(|group| !group.none_left());
+    let medians = groups.flat_map(|group| band(&group.survivors(), series).0).map(|(_, median)| median);
+    let (low, high) = medians
+        .filter(|median| median.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), median| (low.min(median), high.max(median)));
+    series.ends_with("loss") || low > 0.0 && high / low > 1e3
+}
+
+/// Leaves the named series alone; the step sizes too are drawn only if they are named.
+///
+/// # Errors
+/// A name that nothing was recorded under, with those that there are.
+pub fn select(experiments: &mut [Experiment], wanted: &[String]) -> Result<(), String> {
+    let mut known = series_names(experiments);
+    known.push("step_size".into());
+    if let Some(name) = wanted.iter().find(|name| !known.contains(name)) {
+        return Err(format!("no series `{name}`, expected some of: {}", known.join(", ")));
+    }
+    for group in experiments.iter_mut().flat_map(|experiment| &mut experiment.groups) {
+        for run in &mut group.runs {
+            run.records.series.retain(|series| wanted.iter().any(|name| *name == series.name));
+        }
+        if let Some(timetable) = group.timetable.as_mut().filter(|_| !wanted.iter().any(|name| name == "step_size")) {
+            timetable.line.clear();
+        }
+    }
+    Ok(())
 }
 
 /// The last step that any run recorded or reached.

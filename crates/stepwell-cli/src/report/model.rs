@@ -52,7 +52,7 @@ pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Va
             Some(json!([s, grid, kept.len(), median, low, high]))
         });
         let bands: Vec<Value> = bands.collect();
-        let schedule = group.timetable.as_ref().map(|timetable| {
+        let schedule = group.timetable.as_ref().filter(|timetable| !timetable.line.is_empty()).map(|timetable| {
             let kept = thinned(timetable.line.len());
             let grid = grids.number(kept.iter().map(|k| timetable.line[*k].0).collect());
             json!([grid, kept.len(), words.push(kept.iter().map(|k| timetable.line[*k].1))])
@@ -61,6 +61,7 @@ pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Va
             "label": full_label(experiments, experiment, group),
             "color": color(k, groups.len()),
             "runs": group.runs.len(),
+            "none_left": group.none_left(),
             "diverged": group.counted().filter_map(Run::diverged_at).collect::<Vec<_>>(),
             "decays": group.timetable.as_ref().map_or(&[][..], |timetable| &timetable.decays),
             "lines": lines,
@@ -69,8 +70,7 @@ pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Va
         })
     };
     let groups: Vec<Value> = groups.iter().enumerate().map(of_group).collect();
-    let series =
-        |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name) });
+    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name, experiments) });
     let unit = experiments.iter().find_map(|experiment| experiment.step_size_unit);
     json!({
         "series": names.iter().map(series).collect::<Vec<_>>(),
@@ -140,8 +140,13 @@ fn color(k: usize, count: usize) -> [String; 2] {
     if count <= FEW.len() {
         return FEW[k].map(String::from);
     }
-    let hue = 265.0 - 245.0 * k as f64 / (count - 1) as f64;
+    let hue = ramp(k, count);
     [format!("hsl({hue:.0} 75% 40%)"), format!("hsl({hue:.0} 80% 66%)")]
+}
+
+/// The hue, in degrees, of group `k` of `count`: from violet to red.
+pub fn ramp(k: usize, count: usize) -> f64 {
+    265.0 - 255.0 * k as f64 / (count - 1).max(1) as f64
 }
 
 #[cfg(test)]

@@ -16,8 +16,7 @@ const SCRIPT: &str = include_str!("../../assets/report/report.js");
 const STYLE: &str = include_str!("../../assets/report/report.css");
 
 /// What the page may do: run its own script and style, and nothing else.
-const POLICY: &str =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The page; at most `most_runs` runs are drawn one by one.
 pub fn page(experiments: &[Experiment], most_runs: usize) -> String {
@@ -120,7 +119,7 @@ fn row(label: &str, group: &Group, names: &[String]) -> String {
         "<tr><th>{}</th><td>{}</td><td>{}</td>",
         escaped(label),
         small(&share_text(&group.diverged())),
-        small(&of_band(&Band::of(&steps)))
+        small(&of_steps(&Band::of(&steps)))
     );
     for name in names {
         let _ = write!(out, "<td>{}</td>", small(&of_band(&group.last(name))));
@@ -146,6 +145,16 @@ fn row_of_run(label: &str, run: &Run, names: &[String]) -> String {
 /// One value where there is but one.
 fn of_band(band: &Band) -> String {
     if band.count == 1 { short(band.median) } else { band_text(band) }
+}
+
+/// Steps in the same way.
+fn of_steps(band: &Band) -> String {
+    let step = |value: f64| thousands(value.round() as u64);
+    match band.count {
+        0 => "–".into(),
+        1 => step(band.median),
+        _ => format!("{} [{}, {}]", step(band.median), step(band.p10), step(band.p90)),
+    }
 }
 
 /// A text whose bracketed end is quieter.

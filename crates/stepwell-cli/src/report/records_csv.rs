@@ -25,7 +25,10 @@ pub fn parse(text: &str) -> Result<Vec<Recorded>, String> {
         "seed,step,series,value" => (false, true),
         "step,series,value" => (false, false),
         other => {
-            return Err(format!("line 1: `{}`, expected step,series,value", other.chars().take(60).collect::<String>()));
+            return Err(format!(
+                "line 1: `{}`, expected step,series,value",
+                other.chars().take(60).collect::<String>()
+            ));
         }
     };
     if !body.is_empty() && !body.ends_with('\n') {
