@@ -39,8 +39,11 @@ SPECIAL = {"NaN": math.nan, "inf": math.inf, "-inf": -math.inf, "1e300": 3.40282
 
 
 def single(value):
-    """The nearest single-precision number."""
-    return struct.unpack("f", struct.pack("f", value))[0] if math.isfinite(value) and abs(value) < 1e38 else value
+    """The nearest single-precision number, finite or not zero where the value is."""
+    if not math.isfinite(value) or value == 0:
+        return value
+    size = min(max(abs(value), SPECIAL["1e-300"]), SPECIAL["1e300"])
+    return math.copysign(struct.unpack("f", struct.pack("f", size))[0], value)
 
 
 def same(a, b):

@@ -124,9 +124,13 @@
   // The value of a curve at a step, or the one before it.
   function valueAt(c, step) {
     const grid = model.grids[c.grid];
-    let found;
-    for (let k = 0; k < c.count && grid[k] <= step; k++) found = values[c.at + k];
-    return found;
+    let [low, high] = [0, c.count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (grid[middle] <= step) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? undefined : values[c.at + low - 1];
   }
 
   // ---- axes
@@ -306,6 +310,7 @@
         sync: { key: "steps" },
         focus: { prox: 14 },
         points: { one: true, size: 6 },
+        hover: { prox: 12 },
         drag: { x: true, y: false, dist: 5 },
         bind: { dblclick: () => () => { setZoom(null); return null; } },
       },
@@ -372,6 +377,14 @@
       const end = diverged === null ? "" : `, diverged at step ${whole(diverged)}`;
       const words = element("span", { color: color(focus.g) }, element("b", {}, name), ` ${short(valueAt(focus, step))}${end}`);
       parts.push(words);
+    }
+    // no cursor comes near to what is no number
+    const isOdd = (c) =>
+      (c.kind === "run" || c.kind === "published") && isShown(c) && step <= model.grids[c.grid][c.count - 1] &&
+      !Number.isFinite(valueAt(c, step) ?? 0);
+    for (const c of panel.list.filter(isOdd).slice(0, 3)) {
+      const name = element("b", {}, model.groups[c.g].lines[c.l].name);
+      parts.push(element("span", { color: color(c.g) }, name, ` ${short(valueAt(c, step))}`));
     }
     for (const c of panel.list) {
       if ((c.kind !== "median" && c.kind !== "alone") || !isShown(c) || parts.length > 8) continue;
