@@ -101,7 +101,7 @@ fn a_sweep_is_made_again_by_the_command_too() {
     ends_with(0, at, &["sweep", "run", "sweep"]);
     ends_with(0, at, &["report", "sweep", "many"]);
     let page = fs::read_to_string(at.join("report.html")).unwrap();
-    assert!(page.contains("sweep: step_size = 0.1, u = 0.2") && page.contains("<th>many: "), "settings by name");
+    assert!(page.contains("sweep: step_size = 0.1, u = 0.2") && page.contains("<th>many</th>"), "settings by name");
     let command = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
     let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
     let command = pairs.iter().fold(command.to_string(), |text, (from, to)| text.replace(from, to));

@@ -21,12 +21,18 @@ pub fn drawn(experiments: &[Experiment]) -> Vec<(&Experiment, &Group)> {
 
 /// A group's name among those of several experiments.
 pub fn full_label(experiments: &[Experiment], experiment: &Experiment, group: &Group) -> String {
-    if experiments.len() == 1 { group.label.clone() } else { format!("{}: {}", experiment.name, group.label) }
+    let Experiment { name, title, .. } = experiment;
+    match experiments.len() {
+        1 => group.label.clone(),
+        _ if group.label == *title => name.clone(),
+        _ => format!("{name}: {}", group.label),
+    }
 }
 
-/// How many runs of each group are drawn one by one, if there may be `most` in all.
-fn runs_each(groups: usize, most: usize) -> usize {
-    (most / groups.max(1)).max(1)
+/// How many runs of a group are drawn one by one, if there may be `most` of all groups together: as many as all can have.
+fn runs_each(groups: &[(&Experiment, &Group)], most: usize) -> usize {
+    let drawn = |each: usize| groups.iter().map(|(_, group)| group.runs.len().min(each)).sum::<usize>();
+    (2..=most).take_while(|each| drawn(*each) <= most).last().unwrap_or(1)
 }
 
 /// The model as JSON, its numbers in `words`.
@@ -34,7 +40,7 @@ pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Va
     let groups = drawn(experiments);
     let names = series_names(experiments);
     let mut grids = Grids::default();
-    let each = runs_each(groups.len(), most_runs);
+    let each = runs_each(&groups, most_runs);
     let of_group = |(k, (experiment, group)): (usize, &(&Experiment, &Group))| {
         let lines = group.runs.iter().take(each).map(|run| line(run, &names, &mut grids, words));
         let lines: Vec<Value> = lines.collect();

@@ -167,7 +167,7 @@ fn small(text: &str) -> String {
 
 fn remake(experiment: &Experiment) -> String {
     format!(
-        "<h2>Make it again: {}</h2>\n<p class=\"quiet\">With stepwell {}, to the same bytes; the command carries what it needs.</p>\n\
+        "<h2>Make it again: {}</h2>\n<p class=\"quiet\">With stepwell {} to the same numbers; the command carries what it needs.</p>\n\
          <div class=\"code\"><pre>{}</pre><button type=\"button\" class=\"copy\" hidden>copy</button></div>\n\
          <details><summary>The spec</summary>\n\
          <div class=\"code\"><pre>{}</pre><button type=\"button\" class=\"copy\" hidden>copy</button></div></details>\n",
