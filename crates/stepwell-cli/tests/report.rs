@@ -4,6 +4,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use program::{names, run};
 
@@ -70,19 +71,24 @@ fn a_page_has_the_same_bytes_for_the_same_results_and_escapes_what_it_is_given()
     assert!(page.len() < 150_000, "{}", page.len());
 }
 
-#[test]
-fn the_command_in_a_page_makes_the_experiment_again() {
-    let folder = with_run();
-    let at = folder.path();
-    ends_with(0, at, &["report", "many"]);
+/// Runs the first command of `report.html` in a shell that finds the program.
+fn make_again(at: &Path, place: &Path) {
     let page = fs::read_to_string(at.join("report.html")).unwrap();
     let command = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
     let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
     let command = pairs.iter().fold(command.to_string(), |text, (from, to)| text.replace(from, to));
     let program = Path::new(env!("CARGO_BIN_EXE_stepwell")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let output = std::process::Command::new("sh").arg("-c").arg(&command).current_dir(at).env("PATH", path).output();
-    assert!(output.unwrap().status.success(), "{command}");
+    let status = Command::new("sh").arg("-c").arg(&command).current_dir(place).env("PATH", path).status();
+    assert!(status.unwrap().success(), "{command}");
+}
+
+#[test]
+fn the_command_in_a_page_makes_the_experiment_again() {
+    let folder = with_run();
+    let at = folder.path();
+    ends_with(0, at, &["report", "many"]);
+    make_again(at, at);
     for name in ["records.csv", "summary.json", "run.toml"] {
         assert!(fs::read(at.join("many").join(name)).unwrap() == fs::read(at.join("results/many").join(name)).unwrap());
     }
@@ -101,25 +107,18 @@ fn a_sweep_is_made_again_by_the_command_too() {
     ends_with(0, at, &["sweep", "run", "sweep"]);
     ends_with(0, at, &["report", "sweep", "many"]);
     let page = fs::read_to_string(at.join("report.html")).unwrap();
-    assert!(page.contains("sweep: step_size = 0.1, u = 0.2") && page.contains("<th>many</th>"), "settings by name");
-    let command = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
-    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    let command = pairs.iter().fold(command.to_string(), |text, (from, to)| text.replace(from, to));
-    let program = Path::new(env!("CARGO_BIN_EXE_stepwell")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let again = at.join("elsewhere");
-    fs::create_dir(&again).unwrap();
-    let output =
-        std::process::Command::new("sh").arg("-c").arg(&command).current_dir(&again).env("PATH", path).output();
-    assert!(output.unwrap().status.success(), "{command}");
-    for chunk in names(&at.join("sweep/chunks")) {
-        let rows = |folder: &Path| {
-            let out = folder.with_extension("csv");
-            ends_with(0, at, &["sweep", "collect", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
-            fs::read(out).unwrap()
-        };
-        assert!(rows(&at.join("sweep")) == rows(&again.join("results/sweep")), "{chunk}");
-    }
+    assert!(
+        page.contains("<th>sweep: u = 0.2, step_size = 0.1</th>") && page.contains("<th>many</th>"),
+        "settings by name"
+    );
+    let elsewhere = at.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    make_again(at, &elsewhere);
+    let rows = |sweep: &str| {
+        ends_with(0, at, &["sweep", "collect", sweep, "-o", "rows.csv"]);
+        fs::read(at.join("rows.csv")).unwrap()
+    };
+    assert!(rows("sweep") == rows("elsewhere/results/sweep"));
 }
 
 #[test]
@@ -159,7 +158,7 @@ fn event_files_have_the_same_bytes_from_both_commands() {
     for seed in names(&at.join("logs").join(&setting)) {
         let file = Path::new(&setting).join(seed).join("events.out.tfevents.0000000000.stepwell");
         let read = |place: &str| fs::read(at.join(place).join(&file)).unwrap();
-        assert!(read("logs") == read("many/tensorboard") && read("logs").len() > 1000);
+        assert!(read("logs") == read("many/tensorboard") && read("logs").len() > 100);
     }
 }
 
