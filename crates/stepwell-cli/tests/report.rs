@@ -4,6 +4,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
+#[cfg(unix)]
 use std::process::Command;
 
 use program::{names, run};
@@ -72,6 +73,7 @@ fn a_page_has_the_same_bytes_for_the_same_results_and_escapes_what_it_is_given()
 }
 
 /// Runs the first command of `report.html` in a shell that finds the program.
+#[cfg(unix)]
 fn make_again(at: &Path, place: &Path) {
     let page = fs::read_to_string(at.join("report.html")).unwrap();
     let command = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
@@ -79,10 +81,11 @@ fn make_again(at: &Path, place: &Path) {
     let command = pairs.iter().fold(command.to_string(), |text, (from, to)| text.replace(from, to));
     let program = Path::new(env!("CARGO_BIN_EXE_stepwell")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let status = Command::new("sh").arg("-c").arg(&command).current_dir(place).env("PATH", path).status();
-    assert!(status.unwrap().success(), "{command}");
+    let output = Command::new("sh").arg("-c").arg(&command).current_dir(place).env("PATH", path).output().unwrap();
+    assert!(output.status.success(), "{command}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[cfg(unix)]
 #[test]
 fn the_command_in_a_page_makes_the_experiment_again() {
     let folder = with_run();
@@ -94,6 +97,7 @@ fn the_command_in_a_page_makes_the_experiment_again() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_sweep_is_made_again_by_the_command_too() {
     let folder = with_run();

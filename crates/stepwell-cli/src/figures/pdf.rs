@@ -145,7 +145,7 @@ fn document(page: &Page, width: f32, height: f32) -> Vec<u8> {
     let start = out.len();
     let mut end = format!("xref\n0 {}\n0000000000 65535 f \n", places.len() + 1);
     for place in &places {
-        let _ = write!(end, "{place:010} 00000 n \n");
+        let _ = writeln!(end, "{place:010} 00000 n ");
     }
     let _ =
         write!(end, "trailer\n<< /Size {} /Root 1 0 R /Info 5 0 R >>\nstartxref\n{start}\n%%EOF\n", places.len() + 1);

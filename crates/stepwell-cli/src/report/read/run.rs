@@ -77,7 +77,8 @@ pub fn read(path: &Path, partial: bool) -> Result<Experiment, Failure> {
 fn end(summary: &Value, label: &str, seed: &str) -> End {
     let settings = summary["settings"].as_array().into_iter().flatten();
     let runs = settings.filter(|setting| setting["label"] == label).flat_map(|setting| setting["runs"].as_array());
-    match runs.flatten().find(|run| run["seed"].to_string() == seed) {
+    let seed: Option<u64> = seed.parse().ok();
+    match runs.flatten().find(|run| run["seed"].as_u64() == seed) {
         Some(run) => match (run["status"].as_str(), run["diverged_at"].as_u64()) {
             (Some("diverged"), Some(step)) => End::Diverged(step),
             (Some("finished"), _) => End::Finished,
