@@ -1,4 +1,4 @@
-//! Reports of what is in folders of results: `read` -> `experiment` -> `model` -> `page`; also figures for print and event files.
+//! Reports of folders of results: `read` -> `experiment` -> `model` -> `page`; beside it figures and event files.
 
 mod encoding;
 pub mod experiment;
