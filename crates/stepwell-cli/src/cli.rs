@@ -40,6 +40,8 @@ pub enum Command {
     Phase(PhaseArgs),
     /// Advise a step size and a schedule, with the evidence
     Advise(AdviseArgs),
+    /// One self-contained page of results, with panels to zoom; also figures for print and event files
+    Report(ReportArgs),
     /// Check, show or describe specs
     #[command(subcommand)]
     Spec(SpecCommand),
@@ -139,6 +141,9 @@ pub struct RunArgs {
     /// Exit with 1 if a run diverges
     #[arg(long)]
     pub fail_on_diverge: bool,
+    /// Write event files for TensorBoard too, below `tensorboard` in the folder
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Print JSON instead of the table
     #[arg(long)]
     pub json: bool,
@@ -223,6 +228,47 @@ pub struct AdviseArgs {
 fn warmup_share(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|value| (0.0..1.0).contains(value));
     value.ok_or_else(|| "expected a share of the run from 0 to below 1".into())
+}
+
+/// `report`.
+#[derive(Args)]
+pub struct ReportArgs {
+    /// Folders of results of run, reproduce or sweep
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// The file; its ending says what it is: .html, .svg, .png or .pdf [default: report.html]
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// A figure as SVG [default name: report.svg]
+    #[arg(long, group = "format")]
+    pub svg: bool,
+    /// A figure as PNG [default name: report.png]
+    #[arg(long, group = "format")]
+    pub png: bool,
+    /// A figure as PDF for a paper: of its final width, letters as outlines [default name: report.pdf]
+    #[arg(long, alias = "pdf-ready", group = "format")]
+    pub pdf: bool,
+    /// Width of the PDF in inches; below 4 panels stand in one column
+    #[arg(long, value_name = "INCHES", default_value_t = 6.75, value_parser = inches)]
+    pub width: f32,
+    /// Event files for TensorBoard, a folder a run below LOGDIR
+    #[arg(long, value_name = "LOGDIR", group = "format", conflicts_with = "out")]
+    pub tensorboard: Option<PathBuf>,
+    /// Only these series (train_loss,rank,step_size, say)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub series: Vec<String>,
+    /// About how many runs are drawn one by one; medians, bands and tables are over all
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub runs: usize,
+    /// Report what is there, where an experiment has not ended
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// A width for a page.
+fn inches(text: &str) -> Result<f32, String> {
+    let value = text.parse::<f32>().ok().filter(|value| (1.0..=40.0).contains(value));
+    value.ok_or_else(|| "expected inches from 1 to 40".into())
 }
 
 /// `spec`.

@@ -13,6 +13,7 @@ mod output;
 mod phase;
 mod predictor;
 mod progress;
+mod report;
 mod spec_file;
 mod store;
 mod sweep;
@@ -44,6 +45,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Sweep(command) => commands::sweep::run(&command),
         Command::Phase(args) => commands::phase::run(&args),
         Command::Advise(args) => commands::advise::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),

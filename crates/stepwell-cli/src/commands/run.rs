@@ -13,11 +13,12 @@ use stepwell::statistics::{Band, Share};
 use crate::cli::RunArgs;
 use crate::ensemble::{Job, Outcome, run_all, series_names};
 use crate::failure::{Failure, code};
-use crate::figures::series::{Group, legend, panels};
+use crate::figures::series::{Group, Timetable, legend, panels};
 use crate::figures::{COLORS, Figure};
 use crate::output::{
     band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
 };
+use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
 use crate::store::{Folder, append_csv, run_prefix};
 use crate::{interrupt, progress};
@@ -59,6 +60,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     }
     let summary = summary(&settings, &names);
     folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    if args.tensorboard {
+        tensorboard::write(&[report::read(folder.path(), false)?], &folder.path().join("tensorboard"))?;
+    }
     if args.json {
         print_json(&summary)?;
     } else {
@@ -167,7 +171,8 @@ fn figure(file: &SpecFile, settings: &[Setting], names: &[String]) -> Figure {
             // all diverged: the lines up to there are better than none
             let all = diverged.hits == diverged.total;
             let survivors = setting.runs.iter().filter(|run| all || !run.diverged()).map(|run| &run.records).collect();
-            Group { label: &setting.label, prepared: &setting.prepared, thin: None, survivors, diverged, color }
+            let timetable = Some(Timetable::of(&setting.prepared));
+            Group { label: &setting.label, timetable, thin: None, survivors, diverged, color }
         })
         .collect();
     let title = file.spec.title.clone().unwrap_or_else(|| "stepwell".into());

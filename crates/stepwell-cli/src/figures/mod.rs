@@ -1,7 +1,8 @@
-//! Figures: panels of lines, bands and regions, drawn as SVG and PNG.
+//! Figures: panels of lines, bands and regions, drawn as SVG, PNG and PDF.
 
 pub mod axis;
 pub mod panel;
+pub mod pdf;
 pub mod raster;
 pub mod series;
 
@@ -40,7 +41,7 @@ pub struct Figure {
     pub columns: usize,
     /// The panels, row by row.
     pub panels: Vec<Panel>,
-    /// What the colors mean; takes the place after the last panel, or that before a row that begins anew.
+    /// What the colors mean; takes the places after the last panel, or those before a row that begins anew.
     pub legend: Vec<Entry>,
     /// Panels that belong together: in a row of their own below the others, where those leave a place for the legend.
     pub below: Vec<Panel>,
@@ -85,10 +86,11 @@ impl Figure {
     /// If the drawing library fails.
     pub fn svg(&self) -> Result<String, Failure> {
         register_font();
-        let all = self.panels.len() + self.below.len() + usize::from(!self.legend.is_empty());
+        let legend = legend_columns(&self.legend);
+        let all = self.panels.len() + self.below.len() + legend.len();
         let columns = self.columns.clamp(1, all.max(1));
-        let (from, legend) = self.places(columns);
-        let cells = (from + self.below.len()).max(if self.legend.is_empty() { 0 } else { legend + 1 });
+        let (below, first) = self.places(columns, legend.len());
+        let cells = (below + self.below.len()).max(first + legend.len());
         let rows = cells.div_ceil(columns) as u32;
         let mut svg = String::new();
         {
@@ -101,14 +103,14 @@ impl Figure {
         Ok(svg)
     }
 
-    /// The cell where the panels below begin, and that of the legend.
-    fn places(&self, columns: usize) -> (usize, usize) {
+    /// The cell where the panels below begin, and the first of the legend's cells.
+    fn places(&self, columns: usize, legend: usize) -> (usize, usize) {
         let count = self.panels.len();
-        if self.below.is_empty() || count.is_multiple_of(columns) {
-            (count, count + self.below.len())
-        } else {
-            (count.next_multiple_of(columns), count)
+        if self.below.is_empty() {
+            return (count, count);
         }
+        let below = count.next_multiple_of(columns);
+        (below, if count + legend <= below { count } else { below + self.below.len() })
     }
 
     fn draw(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, columns: usize, rows: usize) -> Result<(), String> {
@@ -117,14 +119,12 @@ impl Figure {
         let (head, body) = root.split_vertically(HEAD);
         head.draw(&Text::new(self.title.clone(), (24, 22), (FONT, 26).into_font().color(&INK))).map_err(text)?;
         let areas = body.split_evenly((rows, columns));
-        let (from, legend) = self.places(columns);
-        for (panel, area) in self.panels.iter().zip(&areas).chain(self.below.iter().zip(areas.iter().skip(from))) {
+        let legend = legend_columns(&self.legend);
+        let (below, first) = self.places(columns, legend.len());
+        for (panel, area) in self.panels.iter().zip(&areas).chain(self.below.iter().zip(areas.iter().skip(below))) {
             panel.draw(area)?;
         }
-        match areas.get(legend) {
-            Some(area) if !self.legend.is_empty() => draw_legend(area, &self.legend),
-            _ => Ok(()),
-        }
+        legend.iter().zip(areas.iter().skip(first)).try_for_each(|(entries, area)| draw_legend(area, entries))
     }
 
     /// Writes `NAME.svg` and `NAME.png`.
@@ -141,11 +141,31 @@ impl Figure {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
+const LEGEND_TOP: i32 = 44;
+const FIRST_LINE: i32 = 26;
+const NEXT_LINE: i32 = 23;
+/// Long legends stand closer.
+const SMALL_GAP: i32 = 4;
+
+/// The entries, as many to a cell as fit.
+fn legend_columns(entries: &[Entry]) -> Vec<&[Entry]> {
+    let height = |entry: &Entry| FIRST_LINE + (entry.text.lines().count() as i32 - 1) * NEXT_LINE + SMALL_GAP;
+    let (mut columns, mut from, mut y) = (Vec::new(), 0, LEGEND_TOP);
+    for (k, entry) in entries.iter().enumerate() {
+        if y + height(entry) - FIRST_LINE > PANEL_HEIGHT as i32 && k > from {
+            columns.push(&entries[from..k]);
+            (from, y) = (k, LEGEND_TOP);
+        }
+        y += height(entry);
+    }
+    columns.extend(Some(&entries[from..]).filter(|rest| !rest.is_empty()));
+    columns
+}
+
 fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
     let text = |error: DrawingAreaErrorKind<_>| error.to_string();
-    let (mut y, left) = (44, 70);
-    // long legends stand closer
-    let gap = if entries.len() > 6 { 4 } else { 12 };
+    let (mut y, left) = (LEGEND_TOP, 70);
+    let gap = if entries.len() > 6 { SMALL_GAP } else { 12 };
     for entry in entries {
         let line = |dy: i32| vec![(left, y + dy), (left + 44, y + dy)];
         match &entry.mark {
@@ -175,7 +195,7 @@ fn draw_legend(area: &Area<'_>, entries: &[Entry]) -> Result<(), String> {
         for (k, words) in entry.text.lines().enumerate() {
             let style = (FONT, if k == 0 { 19 } else { 17 }).into_font().color(&INK);
             area.draw(&Text::new(words.to_string(), (left + 58, y - 10), style)).map_err(text)?;
-            y += if k == 0 { 26 } else { 23 };
+            y += if k == 0 { FIRST_LINE } else { NEXT_LINE };
         }
         y += gap;
     }

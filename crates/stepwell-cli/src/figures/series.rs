@@ -2,6 +2,7 @@
 
 use plotters::style::RGBColor;
 use stepwell::record::{Records, Series};
+use stepwell::schedule::Schedule;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 
@@ -14,8 +15,8 @@ use crate::output::{capitalized, percent, probe_words};
 pub struct Group<'a> {
     /// What the setting is called.
     pub label: &'a str,
-    /// Its spec.
-    pub prepared: &'a Prepared,
+    /// Its step sizes, where they are known.
+    pub timetable: Option<Timetable>,
     /// A run of its own, drawn as a thin line.
     pub thin: Option<&'a Records>,
     /// The runs over seeds that did not diverge.
@@ -26,9 +27,42 @@ pub struct Group<'a> {
     pub color: RGBColor,
 }
 
+/// The step sizes of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timetable {
+    /// Steps at which it is divided.
+    pub decays: Vec<u64>,
+    /// Step and step size: at the recording points, and just before and after it changes. Empty where it is not drawn.
+    pub line: Vec<(u64, f64)>,
+}
+
+impl Timetable {
+    /// The step sizes of `steps` steps, looked at in `grid`.
+    pub fn new(schedule: &Schedule, steps: u64, mut grid: Vec<u64>) -> Self {
+        let decays = schedule.decay_steps();
+        grid.extend(decays.iter().flat_map(|t| [t.saturating_sub(1), *t]));
+        grid.push(steps.saturating_sub(1));
+        grid.sort_unstable();
+        grid.dedup();
+        let line = grid.into_iter().filter(|t| *t < steps).map(|t| (t, schedule.at(t))).collect();
+        Self { decays, line }
+    }
+
+    /// Those of a spec that is ready to start.
+    pub fn of(prepared: &Prepared) -> Self {
+        Self::new(prepared.schedule(), prepared.spec().steps, prepared.record_plan(false).grid)
+    }
+
+    fn points(&self) -> Vec<(f64, f64)> {
+        self.line.iter().map(|(t, eta)| (*t as f64, *eta)).collect()
+    }
+}
+
 /// A panel a series: bands below, thin lines next, medians on top, decays dashed.
 pub fn panels(names: &[&str], groups: &[Group<'_>]) -> Vec<Panel> {
-    names.iter().map(|name| if *name == "step_size" { schedule_panel(groups) } else { panel(name, groups) }).collect()
+    let told = groups.iter().any(|group| group.timetable.is_some());
+    let one = |name: &&str| if *name == "step_size" && told { schedule_panel(groups) } else { panel(name, groups) };
+    names.iter().map(one).collect()
 }
 
 fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
@@ -51,30 +85,20 @@ fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
 
 fn schedule_panel(groups: &[Group<'_>]) -> Panel {
     let mut layers = decays(groups);
-    layers.extend(groups.iter().map(|group| Layer::Line {
-        points: schedule_line(group.prepared),
-        color: group.color,
-        width: 3,
+    layers.extend(groups.iter().filter_map(|group| {
+        let points = group.timetable.as_ref()?.points();
+        Some(Layer::Line { points, color: group.color, width: 3 })
     }));
     Panel { title: "Step size".into(), x_label: "iteration".into(), scale: Scale::Linear, y_range: None, layers }
 }
 
 fn decays(groups: &[Group<'_>]) -> Vec<Layer> {
+    let steps = |group: &Group<'_>| group.timetable.as_ref().map_or(Vec::new(), |timetable| timetable.decays.clone());
     let of = |group: &Group<'_>| {
         let color = group.color;
-        group.prepared.schedule().decay_steps().into_iter().map(move |t| Layer::Vertical { x: t as f64, color })
+        steps(group).into_iter().map(move |t| Layer::Vertical { x: t as f64, color })
     };
     groups.iter().flat_map(of).collect()
-}
-
-/// The step size at each recording point, and just before and after it changes.
-fn schedule_line(prepared: &Prepared) -> Vec<(f64, f64)> {
-    let (schedule, steps) = (prepared.schedule(), prepared.spec().steps);
-    let mut at = prepared.record_plan(false).grid;
-    at.extend(schedule.decay_steps().into_iter().flat_map(|t| [t.saturating_sub(1), t]));
-    at.push(steps - 1);
-    at.sort_unstable();
-    at.into_iter().filter(|t| *t < steps).map(|t| (t as f64, schedule.at(t))).collect()
 }
 
 /// A line a setting, with its share of diverged runs, and how to read the panels.
@@ -88,7 +112,7 @@ pub fn legend(groups: &[Group<'_>]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = groups.iter().map(one).collect();
     let text = "thick: median of the seeds that did not diverge\nband: their 10% to 90%".into();
     entries.push(Entry { mark: Mark::None, text });
-    if groups.iter().any(|group| !group.prepared.schedule().decay_steps().is_empty()) {
+    if groups.iter().flat_map(|group| &group.timetable).any(|timetable| !timetable.decays.is_empty()) {
         entries.push(Entry { mark: Mark::Dashed(INK), text: "the step size is divided".into() });
     }
     entries

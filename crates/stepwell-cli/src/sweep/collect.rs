@@ -65,7 +65,7 @@ fn failed(path: &Path, error: impl std::fmt::Display) -> Failure {
 }
 
 /// Opens and checks a chunk.
-fn checked(folder: &SweepFolder, chunk: u64) -> Result<(PathBuf, ChunkFile), Failure> {
+pub fn checked(folder: &SweepFolder, chunk: u64) -> Result<(PathBuf, ChunkFile), Failure> {
     let path = folder.chunk_path(chunk);
     let open = || -> Result<ChunkFile, String> {
         let file = folder.chunk(chunk)?;

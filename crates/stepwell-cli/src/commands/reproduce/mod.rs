@@ -9,9 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use stepwell::run::Status;
 
 use crate::cli::{Figure, ReproduceArgs};
+use crate::ensemble::Outcome;
 use crate::failure::Failure;
 use crate::figures::Figure as Picture;
 use crate::interrupt;
@@ -63,6 +65,33 @@ fn authors_seconds(figure: Figure) -> Option<f64> {
     }
 }
 
+/// A run that diverged: its setting, its seed or other name, and the step.
+struct DivergedRun {
+    label: String,
+    seed: String,
+    step: u64,
+}
+
+/// The outcomes of a setting that diverged.
+fn diverged_of<'a>(
+    label: &'a str,
+    runs: impl IntoIterator<Item = &'a Outcome> + 'a,
+) -> impl Iterator<Item = DivergedRun> + 'a {
+    runs.into_iter().filter_map(|run| match run.status {
+        Status::Diverged { step } => Some(DivergedRun { label: label.into(), seed: run.seed.to_string(), step }),
+        _ => None,
+    })
+}
+
+/// The command line that `args` came from.
+fn command(args: &ReproduceArgs) -> String {
+    let count = match (args.fresh, args.seeds) {
+        (Some(n), _) => format!(" --fresh {n}"),
+        (None, n) => format!(" --seeds {}", n.unwrap_or(DEFAULT_SEEDS)),
+    };
+    format!("stepwell reproduce {}{count}{}", args.figure.name(), if args.relative { " --relative" } else { "" })
+}
+
 /// What a figure has measured, and what is made of it.
 trait Reproduction {
     /// All records, as tidy CSV.
@@ -71,6 +100,8 @@ trait Reproduction {
     fn figure(&self) -> Result<Picture, Failure>;
     /// The results as JSON.
     fn summary(&self, elapsed: f64) -> Value;
+    /// The runs that diverged, and when.
+    fn diverged(&self) -> Vec<DivergedRun>;
     /// The results in words and tables.
     fn report(&self) -> String;
     /// What follows the time that it took, in the report.
@@ -99,7 +130,10 @@ fn reproduce<R: Reproduction>(
     }
     results.figure()?.write(&folder, name)?;
     let elapsed = started.elapsed().as_secs_f64();
-    let summary = results.summary(elapsed);
+    let mut summary = results.summary(elapsed);
+    summary["command"] = command(args).into();
+    let of_run = |run: DivergedRun| json!({ "label": run.label, "seed": run.seed, "step": run.step });
+    summary["diverged_runs"] = results.diverged().into_iter().map(of_run).collect();
     folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
     if args.json {
         print_json(&summary)?;

@@ -9,7 +9,7 @@ use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::quadratic::Quadratic;
 
-use super::{Reproduction, reproduce};
+use super::{DivergedRun, Reproduction, diverged_of, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::ensemble::{Job, Outcome, run_all};
 use crate::failure::Failure;
@@ -69,6 +69,13 @@ impl Reproduction for Regimes {
 
     fn summary(&self, elapsed: f64) -> Value {
         summary(&self.regimes, elapsed)
+    }
+
+    fn diverged(&self) -> Vec<DivergedRun> {
+        let of_regime = |regime: &'_ Regime| {
+            diverged_of(&regime.label, regime.runs.iter().map(|run| &run.outcome)).collect::<Vec<_>>()
+        };
+        self.regimes.iter().flat_map(of_regime).collect()
     }
 
     fn report(&self) -> String {

@@ -13,7 +13,7 @@ use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
 use stepwell::statistics::{Band, Share, energy_distance, quantile, sliced_wasserstein};
 
-use super::{Reproduction, reproduce};
+use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
 use crate::figures::axis::Scale;
@@ -289,6 +289,18 @@ impl Reproduction for Results {
             "runs": self.laws.iter().map(one).collect::<Vec<_>>(),
             "sliced_wasserstein_floor": number(self.floor[last]),
         })
+    }
+
+    fn diverged(&self) -> Vec<DivergedRun> {
+        let of_law = |law: &Law| {
+            let ended = |path: &&Path| path.diverged;
+            // seen at the recording point that follows the last one recorded
+            let at = |path: &Path| self.steps[path.values.len().min(self.last())];
+            let run =
+                |path: &Path| DivergedRun { label: law.label.clone(), seed: path.seed.to_string(), step: at(path) };
+            law.paths.iter().filter(ended).map(run).collect::<Vec<_>>()
+        };
+        self.laws.iter().flat_map(of_law).collect()
     }
 
     fn report(&self) -> String {

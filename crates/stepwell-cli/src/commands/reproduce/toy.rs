@@ -8,7 +8,7 @@ use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::toy_map::{self, Orbit, Regions};
 
-use super::{Reproduction, reproduce};
+use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
 use crate::figures::axis::Scale;
@@ -71,6 +71,10 @@ impl Reproduction for Results {
 
     fn summary(&self, elapsed: f64) -> Value {
         summary(&self.paths, &self.checks, elapsed)
+    }
+
+    fn diverged(&self) -> Vec<DivergedRun> {
+        Vec::new()
     }
 
     fn report(&self) -> String {

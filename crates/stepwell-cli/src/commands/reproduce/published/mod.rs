@@ -18,11 +18,11 @@ use stepwell::statistics::{Share, quantile};
 
 use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
-use super::{Reproduction, authors_seconds, reproduce};
+use super::{DivergedRun, Reproduction, authors_seconds, diverged_of, reproduce};
 use crate::cli::{Figure as FigureName, ReproduceArgs};
 use crate::ensemble::{Job, Outcome, bouncing, run_all, series_names};
 use crate::failure::Failure;
-use crate::figures::series::{Group, legend, panels};
+use crate::figures::series::{Group, Timetable, legend, panels};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::progress;
 use crate::spec_file::SpecFile;
@@ -80,6 +80,15 @@ impl Reproduction for Results<'_> {
 
     fn summary(&self, elapsed: f64) -> Value {
         self.as_json(elapsed)
+    }
+
+    fn diverged(&self) -> Vec<DivergedRun> {
+        let of_setting = |(setting, measured): (&Setting, &Measured)| {
+            let published = diverged_of(&setting.label, &measured.as_published);
+            let published = published.map(|run| DivergedRun { seed: "published".into(), ..run });
+            published.chain(diverged_of(&setting.label, &measured.seeds)).collect::<Vec<_>>()
+        };
+        self.settings.iter().zip(&self.measured).flat_map(of_setting).collect()
     }
 
     fn report(&self) -> String {
@@ -229,7 +238,7 @@ fn figure(results: &Results<'_>) -> Result<Figure, Failure> {
         .zip(COLORS)
         .map(|((setting, measured), color)| Group {
             label: &setting.label,
-            prepared: setting.as_published.as_ref().unwrap_or(&setting.over_seeds),
+            timetable: Some(Timetable::of(setting.as_published.as_ref().unwrap_or(&setting.over_seeds))),
             thin: Some(&measured.first().records),
             survivors: measured.survivors(),
             diverged: measured.diverged(),

@@ -1,0 +1,179 @@
+//! What a page draws: bands over all runs, single lines of some, all on few grids of steps.
+
+use serde_json::{Value, json};
+use stepwell::record::Series;
+
+use super::encoding::Words;
+use super::experiment::{Experiment, Group, Run, is_logarithmic, last_step, series_names};
+use crate::figures::series::band;
+use crate::output::{capitalized, probe_words};
+
+/// A series longer than this is thinned.
+const MOST_POINTS: usize = 700;
+/// So many settings are drawn.
+pub const MOST_GROUPS: usize = 48;
+
+/// Groups with their experiment, as many as are drawn.
+pub fn drawn(experiments: &[Experiment]) -> Vec<(&Experiment, &Group)> {
+    let all = experiments.iter().flat_map(|experiment| experiment.groups.iter().map(move |group| (experiment, group)));
+    all.take(MOST_GROUPS).collect()
+}
+
+/// A group's name among those of several experiments.
+pub fn full_label(experiments: &[Experiment], experiment: &Experiment, group: &Group) -> String {
+    let Experiment { name, title, .. } = experiment;
+    match experiments.len() {
+        1 => group.label.clone(),
+        _ if group.label == *title => name.clone(),
+        _ => format!("{name}: {}", group.label),
+    }
+}
+
+/// How many runs of a group are drawn one by one, if there may be `most` of all groups together: as many as all can have.
+fn runs_each(groups: &[(&Experiment, &Group)], most: usize) -> usize {
+    let drawn = |each: usize| groups.iter().map(|(_, group)| group.runs.len().min(each)).sum::<usize>();
+    (2..=most).take_while(|each| drawn(*each) <= most).last().unwrap_or(1)
+}
+
+/// The model as JSON, its numbers in `words`.
+pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Value {
+    let groups = drawn(experiments);
+    let names = series_names(experiments);
+    let mut grids = Grids::default();
+    let each = runs_each(&groups, most_runs);
+    let of_group = |(k, (experiment, group)): (usize, &(&Experiment, &Group))| {
+        let lines = group.runs.iter().take(each).map(|run| line(run, &names, &mut grids, words));
+        let lines: Vec<Value> = lines.collect();
+        let survivors = group.survivors();
+        let bands = names.iter().enumerate().filter_map(|(s, name)| {
+            let (line, area) = band(&survivors, name);
+            if survivors.len() < 2 || line.is_empty() {
+                return None;
+            }
+            let kept = thinned(line.len());
+            let grid = grids.number(kept.iter().map(|k| line[*k].0 as u64).collect());
+            let median = words.push(kept.iter().map(|k| line[*k].1));
+            let low = words.push(kept.iter().map(|k| area[*k].1));
+            let high = words.push(kept.iter().map(|k| area[*k].2));
+            Some(json!([s, grid, kept.len(), median, low, high]))
+        });
+        let bands: Vec<Value> = bands.collect();
+        let schedule = group.timetable.as_ref().filter(|timetable| !timetable.line.is_empty()).map(|timetable| {
+            let kept = thinned(timetable.line.len());
+            let grid = grids.number(kept.iter().map(|k| timetable.line[*k].0).collect());
+            json!([grid, kept.len(), words.push(kept.iter().map(|k| timetable.line[*k].1))])
+        });
+        json!({
+            "label": full_label(experiments, experiment, group),
+            "color": color(k, groups.len()),
+            "runs": group.runs.len(),
+            "none_left": group.none_left(),
+            "diverged": group.counted().filter_map(Run::diverged_at).collect::<Vec<_>>(),
+            "decays": group.timetable.as_ref().map_or(&[][..], |timetable| &timetable.decays),
+            "lines": lines,
+            "bands": bands,
+            "schedule": schedule,
+        })
+    };
+    let groups: Vec<Value> = groups.iter().enumerate().map(of_group).collect();
+    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name, experiments) });
+    let unit = experiments.iter().find_map(|experiment| experiment.step_size_unit);
+    json!({
+        "series": names.iter().map(series).collect::<Vec<_>>(),
+        "grids": grids.lists,
+        "groups": groups,
+        "step_size_unit": unit,
+        "last_step": experiments.iter().flat_map(Experiment::runs).map(last_step).max().unwrap_or(0),
+    })
+}
+
+fn line(run: &Run, names: &[String], grids: &mut Grids, words: &mut Words) -> Value {
+    let series = names.iter().enumerate().filter_map(|(s, name)| {
+        // measured once, at the end: the table has it
+        let Series { steps, values, .. } = run.records.get(name).filter(|series| series.steps.len() > 1)?;
+        let kept = thinned(steps.len());
+        let grid = grids.number(kept.iter().map(|k| steps[*k]).collect());
+        Some(json!([s, grid, kept.len(), words.push(kept.iter().map(|k| values[*k]))]))
+    });
+    let series: Vec<Value> = series.collect();
+    let name = if run.counts { format!("seed {}", run.seed) } else { run.seed.clone() };
+    json!({ "name": name, "counts": run.counts, "diverged": run.diverged_at(), "series": series })
+}
+
+/// Which of `count` points are kept: evenly spaced ones, the first and the last among them.
+fn thinned(count: usize) -> Vec<usize> {
+    if count <= MOST_POINTS {
+        return (0..count).collect();
+    }
+    (0..MOST_POINTS).map(|k| k * (count - 1) / (MOST_POINTS - 1)).collect()
+}
+
+/// Lists of steps; one that begins another is not stored.
+#[derive(Default)]
+struct Grids {
+    lists: Vec<Vec<u64>>,
+}
+
+impl Grids {
+    /// The number of a list that begins with these steps.
+    fn number(&mut self, steps: Vec<u64>) -> usize {
+        if let Some(k) = self.lists.iter().position(|list| list.starts_with(&steps)) {
+            return k;
+        }
+        if let Some(k) = self.lists.iter().position(|list| steps.starts_with(list)) {
+            self.lists[k] = steps;
+            return k;
+        }
+        self.lists.push(steps);
+        self.lists.len() - 1
+    }
+}
+
+/// Colors of few groups on a light and on a dark ground. Source: Okabe and Ito (2002), lightened or darkened to stand out.
+const FEW: [[&str; 2]; 8] = [
+    ["#0072b2", "#58b4ee"],
+    ["#d55e00", "#ff8a3d"],
+    ["#009e73", "#2fd3a4"],
+    ["#b8508f", "#eb93c6"],
+    ["#a67600", "#f0c04a"],
+    ["#5b4fc4", "#a59bff"],
+    ["#4d4d4d", "#c9c9c9"],
+    ["#8b1e1e", "#ff8f8f"],
+];
+
+/// The color of group `k` of `count`, on light and on dark: many groups are an order, and get a ramp of hues.
+fn color(k: usize, count: usize) -> [String; 2] {
+    if count <= FEW.len() {
+        return FEW[k].map(String::from);
+    }
+    let hue = ramp(k, count);
+    [format!("hsl({hue:.0} 75% 40%)"), format!("hsl({hue:.0} 80% 66%)")]
+}
+
+/// The hue, in degrees, of group `k` of `count`: from violet to red.
+pub fn ramp(k: usize, count: usize) -> f64 {
+    265.0 - 255.0 * k as f64 / (count - 1).max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_both_ends() {
+        assert_eq!(thinned(3), [0, 1, 2]);
+        let kept = thinned(100_001);
+        assert_eq!((kept.len(), kept[0], kept[MOST_POINTS - 1]), (MOST_POINTS, 0, 100_000));
+        assert!(kept.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn a_diverged_run_shares_the_grid_of_the_others() {
+        let mut grids = Grids::default();
+        assert_eq!(grids.number(vec![0, 1]), 0);
+        assert_eq!(grids.number(vec![0, 1, 5, 10]), 0);
+        assert_eq!(grids.number(vec![0, 1, 5]), 0);
+        assert_eq!(grids.number(vec![10]), 1);
+        assert_eq!(grids.lists, [vec![0, 1, 5, 10], vec![10]]);
+    }
+}

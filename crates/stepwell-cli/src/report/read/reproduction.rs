@@ -1,0 +1,67 @@
+//! The folder of `stepwell reproduce`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{name_of, records_of, spec_of, summary_of, text_of, timetable, unit};
+use crate::failure::Failure;
+use crate::report::experiment::{End, Experiment, Group, Run};
+use crate::report::remake;
+
+/// Reads it.
+pub fn read(path: &Path) -> Result<Experiment, Failure> {
+    let place = path.join("spec.toml");
+    let text = text_of(&place)?;
+    let mut spec = spec_of(&place, &text)?;
+    if !path.join("summary.json").exists() {
+        return Err(Failure::other(format!(
+            "{}: the reproduction has not ended (no summary.json); start it again",
+            path.display()
+        )));
+    }
+    let summary = summary_of(path)?;
+    use_relative_sizes(&mut spec, &summary);
+    let title = spec.title.clone().unwrap_or_else(|| name_of(path));
+    let mut groups: Vec<Group> = Vec::new();
+    for found in records_of(path)? {
+        let label = if found.label.is_empty() { title.clone() } else { found.label };
+        let known = groups.iter().position(|group| group.label == label).unwrap_or_else(|| {
+            let variant = spec.variants.iter().find(|variant| variant.label == label);
+            let timetable = timetable(&variant.map_or_else(|| spec.clone(), |variant| spec.with_variant(variant)));
+            groups.push(Group { label: label.clone(), runs: Vec::new(), timetable });
+            groups.len() - 1
+        });
+        let end = end(&summary, &label, &found.seed);
+        let counts = found.seed != "published";
+        groups[known].runs.push(Run { seed: found.seed, counts, end, records: found.records });
+    }
+    let words = |key: &str| summary[key].as_str().unwrap_or_default().to_string();
+    let command = if summary["command"].is_string() { words("command") } else { remake::reproduce(&words("figure")) };
+    Ok(Experiment {
+        name: name_of(path),
+        title,
+        version: words("version"),
+        command,
+        spec: text,
+        step_size_unit: unit(&spec),
+        groups,
+        notes: Vec::new(),
+    })
+}
+
+/// Step sizes as `--relative` made them.
+fn use_relative_sizes(spec: &mut stepwell::spec::Spec, summary: &Value) {
+    for run in summary["runs"].as_array().into_iter().flatten().filter(|run| run["relative"] == true) {
+        let variant = spec.variants.iter_mut().find(|variant| run["label"] == *variant.label);
+        if let (Some(schedule), Some(size)) = (variant.and_then(|v| v.schedule.as_mut()), run["step_size"].as_f64()) {
+            (schedule.step_size, schedule.relative) = (size, true);
+        }
+    }
+}
+
+fn end(summary: &Value, label: &str, seed: &str) -> End {
+    let mut diverged = summary["diverged_runs"].as_array().into_iter().flatten();
+    let same = |run: &&Value| run["label"] == label && run["seed"] == seed;
+    diverged.find(same).and_then(|run| run["step"].as_u64()).map_or(End::Finished, End::Diverged)
+}

@@ -1,0 +1,79 @@
+//! Shell commands that make an experiment again, on a machine that has nothing but `stepwell`.
+
+use toml::{Table, Value};
+
+use crate::sweep::plan::Plan;
+
+/// `stepwell run` with the spec itself on its standard input.
+pub fn run(spec: &str, first_seed: u64, seeds: u64, name: &str) -> String {
+    let out = quoted(&format!("results/{name}"));
+    format!("stepwell run - --seed {first_seed} --seeds {seeds} --out {out} {}", here(spec))
+}
+
+/// `stepwell reproduce`, where it is not known how it was called.
+pub fn reproduce(figure: &str) -> String {
+    format!("stepwell reproduce {}", quoted(figure))
+}
+
+/// Files with the base and what is varied, and `stepwell sweep run` on them.
+pub fn sweep(plan: &Plan, name: &str) -> String {
+    let base = toml::to_string_pretty(&plan.base).unwrap_or_default();
+    let out = quoted(&format!("results/{name}"));
+    format!(
+        "cat > base.toml {}\ncat > sweep.toml {}\nstepwell sweep run sweep.toml --out {out}",
+        here(&base),
+        here(&toml::to_string_pretty(&sweep_file(plan)).unwrap_or_default())
+    )
+}
+
+/// The settings of a plan as lists side by side; variants are the base's own and vary fastest.
+fn sweep_file(plan: &Plan) -> Table {
+    let variants = plan.keys.iter().any(|key| key == "variant");
+    let stride = match plan.base.get("variants").and_then(Value::as_array) {
+        Some(all) if variants => all.len().max(1),
+        _ => 1,
+    };
+    let mut list = Table::new();
+    for (k, key) in plan.keys.iter().enumerate().filter(|(_, key)| *key != "variant") {
+        let values = plan.settings.iter().step_by(stride).map(|row| row[k].clone()).collect();
+        list.insert(key.clone(), Value::Array(values));
+    }
+    let mut table = Table::new();
+    table.insert("base".into(), "base.toml".into());
+    table.insert("variants".into(), variants.into());
+    for (key, value) in
+        [("seeds", plan.seeds), ("first_seed", plan.first_seed), ("runs_per_chunk", plan.runs_per_chunk)]
+    {
+        table.insert(key.into(), Value::Integer(value as i64));
+    }
+    table.insert("list".into(), Value::Table(list));
+    table
+}
+
+/// A text as the shell's here-document, ended by a line that the text does not have.
+fn here(text: &str) -> String {
+    let mut end = String::from("END");
+    while text.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    let feed = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
+    format!("<<'{end}'\n{text}{feed}{end}")
+}
+
+/// A word for the shell.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_documents_are_safe_in_a_shell() {
+        assert_eq!(quoted("results/a-1"), "results/a-1");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+        assert_eq!(here("a\nEND\nb"), "<<'END_'\na\nEND\nb\nEND_");
+    }
+}
