@@ -130,7 +130,7 @@ pub struct RunArgs {
     /// Where results go [default: results/NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Complete a folder that an interrupted run left: same spec, same bytes
+    /// Go on in a folder that an interrupted run left, from its checkpoint: same spec, same bytes
     #[arg(long)]
     pub resume: bool,
     /// Replace what another run left in the folder

@@ -84,6 +84,8 @@ pub struct Point {
     pub trials: Vec<Trial>,
 }
 
+/// Steps between looks at signals.
+const SLICE: u64 = 1 << 16;
 /// Recorded losses of the large phase.
 const LOSSES: u64 = 200;
 /// Batch sharpness is measured at every so manieth of them.
@@ -101,12 +103,26 @@ impl Point {
     ) -> Result<Self, Failure> {
         let prepared = protocol.at(step_size)?;
         let first = seeds.start;
-        let one = |seed: u64| trial(protocol, &prepared, seed, seed - first < closer);
+        // data that differ from seed to seed follow from the spec, others are those of seed 1 as well
+        let name = protocol.trials_name(&prepared, 1)?;
+        let one = |seed: u64| {
+            let closer = seed - first < closer;
+            let key = format!("{name} {seed}{}", if closer { " closer" } else { "" });
+            if let Some(trial) = protocol.kept.as_ref().and_then(|kept| kept.get(&key)) {
+                return Ok(trial);
+            }
+            let trial = trial(protocol, &prepared, seed, closer)?;
+            if interrupt::stopped() {
+                return Err(interrupt::failure(
+                    "interrupted; the runs that had ended are kept, and the same call goes on",
+                ));
+            }
+            protocol.kept.as_ref().map_or(Ok(()), |kept| kept.add(&key, &trial))?;
+            Ok(trial)
+        };
         let seeds: Vec<u64> = seeds.collect();
         let trials = seeds.into_par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()?;
-        if interrupt::stopped() {
-            return Err(Failure::interrupted("interrupted; nothing was written"));
-        }
+        protocol.kept.as_ref().map_or(Ok(()), |kept| kept.sync())?;
         Ok(Self { step_size, trials })
     }
 
@@ -171,7 +187,7 @@ fn trial(protocol: &Protocol, prepared: &Prepared, seed: u64, closer: bool) -> R
     let unit = runner.step_size() / prepared.schedule().at(0);
     let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
     let large = LargePhase::record(&mut *runner, &instruments, last_large, closer);
-    runner.advance(u64::MAX);
+    while runner.advance(SLICE) == Status::Running && !interrupt::stopped() {}
     let finals = finals(&*runner, prepared, &instruments);
     let diverged_at = match runner.status() {
         Status::Diverged { step } => Some(step),
