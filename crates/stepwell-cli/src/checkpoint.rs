@@ -96,7 +96,7 @@ pub fn run_to_end(
     keeper: Option<&Keeper>,
 ) -> Result<(Status, Vec<f64>, Records), Failure> {
     let Some(keeper) = keeper else {
-        in_slices(&mut recording, |_| Ok(()))?;
+        in_slices(&mut recording, SLICE, |_| Ok(()))?;
         return Ok(recording.finish());
     };
     let identity = keeper.identity(data);
@@ -111,7 +111,7 @@ pub fn run_to_end(
     }
     let started = Instant::now();
     let mut last = started;
-    in_slices(&mut recording, |recording| {
+    in_slices(&mut recording, SLICE.min(keeper.every), |recording| {
         if last.elapsed() < keeper.every {
             return Ok(());
         }
@@ -125,9 +125,10 @@ pub fn run_to_end(
     Ok(recording.finish())
 }
 
-/// Calls `between` after each slice but the last.
+/// Calls `between` after each slice but the last; slices take about as long as `target`.
 fn in_slices(
     recording: &mut Recording<'_>,
+    target: Duration,
     mut between: impl FnMut(&Recording<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut slice = FIRST_SLICE;
@@ -138,8 +139,8 @@ fn in_slices(
         }
         between(recording)?;
         match started.elapsed() {
-            took if took < SLICE / 2 => slice = slice.saturating_mul(2),
-            took if took > SLICE * 2 => slice = (slice / 2).max(1),
+            took if took < target / 2 => slice = slice.saturating_mul(2),
+            took if took > target * 2 => slice = (slice / 2).max(1),
             _ => {}
         }
     }
