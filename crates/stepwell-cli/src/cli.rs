@@ -21,8 +21,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done (a diverged run is a result), 1 failure, 2 usage, 3 bad spec or data; \
-                          of sweeps 4 some runs failed, 5 locked, 6 corrupt file, 75 stopped on request; \
-                          130 interrupted (what was recorded is kept).";
+                          4 some runs of a sweep failed, 5 locked by another process, 6 corrupt file, \
+                          75 stopped on request (what was computed is kept), 130 interrupted (likewise).";
 
 /// The commands.
 #[derive(Subcommand)]
