@@ -55,7 +55,7 @@ base = "base.toml"
 seeds = 2
 long_runs = true
 [set]
-steps = 4000000
+steps = 10000000
 [grid]
 schedule.step_size = [0.05, 4.0]
 """

@@ -33,7 +33,7 @@ seeds = 8
 runs_per_chunk = 2
 [set]
 # long enough that tasks can be disturbed while they run
-steps = 8000000
+steps = 4000000
 dynamics.sgd.indices = "seed"
 [grid]
 schedule.step_size = [0.1, 0.12, 0.15, 0.18, 0.2, 0.4]

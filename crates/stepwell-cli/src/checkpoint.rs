@@ -22,7 +22,7 @@ pub const FILE: &str = "checkpoint.safetensors";
 const FIRST_SLICE: u64 = 1 << 12;
 /// The clock, and whether a signal has come, is looked at about this often.
 const SLICE: Duration = Duration::from_millis(50);
-/// A run that took less is not worth a file when it ends.
+/// A run that took less is not worth a file when it ends or is stopped.
 const SHORT: Duration = Duration::from_millis(200);
 
 /// Where a run keeps its checkpoint, and what the run is.
@@ -99,15 +99,16 @@ pub fn run_to_end(
         in_slices(&mut recording, SLICE, |_| Ok(()))?;
         return Ok(recording.finish());
     };
-    let identity = keeper.identity(data);
-    if let Some(saved) = keeper.read(&identity) {
+    let identity = || keeper.identity(data);
+    let path = keeper.folder.join(FILE);
+    if path.exists()
+        && let Some(saved) = keeper.read(&identity())
+    {
         if saved.status != Status::Running {
             return Ok((saved.status, saved.checkpoint.theta, saved.records));
         }
-        if let Err(why) = recording.resume(&saved.checkpoint, saved.records) {
-            let path = keeper.folder.join(FILE);
-            return Err(Failure::corrupt(format!("{}: {why}; remove it to start anew", path.display())));
-        }
+        let fits = recording.resume(&saved.checkpoint, saved.records);
+        fits.map_err(|why| Failure::corrupt(format!("{}: {why}; remove it to start anew", path.display())))?;
     }
     let started = Instant::now();
     let mut last = started;
@@ -115,12 +116,12 @@ pub fn run_to_end(
         if last.elapsed() < keeper.every {
             return Ok(());
         }
-        let written = keeper.write(&Saved::of(recording), &identity);
+        let written = keeper.write(&Saved::of(recording), &identity());
         last = Instant::now();
         written
     })?;
-    if recording.status() == Status::Running || started.elapsed() >= SHORT || keeper.folder.join(FILE).exists() {
-        keeper.write(&Saved::of(&recording), &identity)?;
+    if started.elapsed() >= SHORT || path.exists() {
+        keeper.write(&Saved::of(&recording), &identity())?;
     }
     Ok(recording.finish())
 }
@@ -131,7 +132,7 @@ fn in_slices(
     target: Duration,
     mut between: impl FnMut(&Recording<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut slice = FIRST_SLICE;
+    let mut slice = if interrupt::stopped() { 0 } else { FIRST_SLICE };
     loop {
         let started = Instant::now();
         if recording.advance(slice) != Status::Running || interrupt::stopped() {

@@ -80,7 +80,7 @@ fn a_folder_of_another_run_is_left_alone() {
 #[test]
 fn an_interrupted_run_keeps_its_records_and_resumes_to_the_same_bytes() {
     let folder = with_spec();
-    let long = ["run", "spec.toml", "--set", "steps=3000000", "--set", "record.points=2000", "--seeds", "2"];
+    let long = ["run", "spec.toml", "--set", "steps=6000000", "--set", "record.points=2000", "--seeds", "2"];
     let child = stepwell(folder.path(), &[&long[..], &["--out", "a"]].concat())
         .stderr(Stdio::piped())
         .stdout(Stdio::piped())
@@ -90,7 +90,7 @@ fn an_interrupted_run_keeps_its_records_and_resumes_to_the_same_bytes() {
     while !folder.path().join("a/run.toml").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(400));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));

@@ -78,9 +78,11 @@ fn to_line(key: &str, trial: &Trial) -> String {
         format!("{key}\t{fate}\t{phase}\t{from}\t{to}\t{level:?}\t{p10:?}\t{p90:?}\t{trend:?}\t{first_loss:?}");
     let _ = match closer {
         None => write!(text, "\t-"),
-        Some(Closer { reached, lyapunov, batch_sharpness }) => {
+        Some(Closer { reached, lyapunov, batch_sharpness, along }) => {
             let Thresholds { gradient_descent, mean_square } = reached;
-            write!(text, "\t{gradient_descent:?} {mean_square:?} {lyapunov:?} {batch_sharpness:?}")
+            let along: Vec<String> = along.iter().map(|value| format!("{value:?}")).collect();
+            let along = along.join(" ");
+            write!(text, "\t{gradient_descent:?} {mean_square:?} {lyapunov:?} {batch_sharpness:?} {along}")
         }
     };
     for (name, value) in finals {
@@ -99,13 +101,17 @@ fn from_line(line: &[u8]) -> Option<(String, Trial)> {
         return None;
     };
     let number = |text: &str| text.parse::<f64>().ok();
-    let closer = match &closer.split(' ').collect::<Vec<_>>()[..] {
-        [gradient_descent, mean_square, lyapunov, batch_sharpness] => Some(Closer {
-            reached: Thresholds { gradient_descent: number(gradient_descent)?, mean_square: number(mean_square)? },
-            lyapunov: number(lyapunov)?,
-            batch_sharpness: number(batch_sharpness)?,
-        }),
-        _ => None,
+    let closer = match closer {
+        &"-" => None,
+        words => {
+            let numbers: Vec<f64> = words.split(' ').map(number).collect::<Option<_>>()?;
+            let [gradient_descent, mean_square, lyapunov, batch_sharpness, along @ ..] = &numbers[..] else {
+                return None;
+            };
+            let reached = Thresholds { gradient_descent: *gradient_descent, mean_square: *mean_square };
+            let along = along.try_into().ok()?;
+            Some(Closer { reached, lyapunov: *lyapunov, batch_sharpness: *batch_sharpness, along })
+        }
     };
     let stabilization = Stabilization {
         phase: Phase::ALL.into_iter().find(|known| known.name() == *phase)?,
@@ -129,6 +135,7 @@ fn from_line(line: &[u8]) -> Option<(String, Trial)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trial::ALONG;
     use super::*;
 
     fn trial() -> Trial {
@@ -142,7 +149,7 @@ mod tests {
             trend: 5e-324,
         };
         let reached = Thresholds { gradient_descent: 0.1, mean_square: 0.3 };
-        let closer = Some(Closer { reached, lyapunov: -0.2, batch_sharpness: f64::INFINITY });
+        let closer = Some(Closer { reached, lyapunov: -0.2, batch_sharpness: f64::INFINITY, along: [f64::NAN; ALONG] });
         let finals = vec![("train_loss".to_string(), 0.1 + 0.2), ("rank".to_string(), 7.0)];
         Trial { fate: Fate::Undecided, stabilization, first_loss: 1.5, finals, closer }
     }

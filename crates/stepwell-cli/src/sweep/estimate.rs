@@ -92,7 +92,7 @@ fn size_of_data(data: &Dataset) -> f64 {
 /// A duration for people.
 pub fn duration_text(seconds: f64) -> String {
     match seconds {
-        s if s < 1.0 => "less than a second".into(),
+        s if s < 1.0 => "1 s".into(),
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),

@@ -151,11 +151,17 @@ impl SweepFolder {
 
     /// Takes a chunk; `None` if another process has it.
     pub fn lock(&self, chunk: u64) -> Result<Option<Lock>, Failure> {
-        if self.plan.long_runs {
-            let folder = Folder::create(&self.run_folder(chunk))?;
-            return Lock::take_and_remove(&folder.path().join("lock"));
+        let taken = if self.plan.long_runs {
+            Folder::create(&self.run_folder(chunk))
+                .and_then(|folder| Lock::take_and_remove(&folder.path().join("lock")))
+        } else {
+            Lock::take_and_remove(&self.chunks.path().join(format!("{}.lock", chunk_name(chunk))))
+        };
+        match taken {
+            // whoever has written the chunk removes the folder of its run
+            Err(_) if self.has(chunk) => Ok(None),
+            taken => taken,
         }
-        Lock::take_and_remove(&self.chunks.path().join(format!("{}.lock", chunk_name(chunk))))
     }
 
     /// The folder of a long run, for its lock and its checkpoint. Such a run is a chunk of its own.
