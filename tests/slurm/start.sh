@@ -37,7 +37,7 @@ export SLURM_CONF="$dir/slurm.conf"
 slurmctld -c
 slurmd -N n1
 slurmd -N n2
-for _ in $(seq 150); do
+for _ in $(seq 1200); do
   [ "$(sinfo -h -o %T 2>/dev/null | sort -u)" = idle ] && exit 0
   sleep 0.1
 done

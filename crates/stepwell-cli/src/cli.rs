@@ -21,8 +21,8 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done (a diverged run is a result), 1 failure, 2 usage, 3 bad spec or data; \
-                          of sweeps 4 some runs failed, 5 locked, 6 corrupt file, 75 stopped on request; \
-                          130 interrupted (what was recorded is kept).";
+                          4 some runs of a sweep failed, 5 locked by another process, 6 corrupt file, \
+                          75 stopped on request (what was computed is kept), 130 interrupted (likewise).";
 
 /// The commands.
 #[derive(Subcommand)]
@@ -132,7 +132,7 @@ pub struct RunArgs {
     /// Where results go [default: results/NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Complete a folder that an interrupted run left: same spec, same bytes
+    /// Go on in a folder that an interrupted run left, from its checkpoint: same spec, same bytes
     #[arg(long)]
     pub resume: bool,
     /// Replace what another run left in the folder

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use indicatif::ProgressBar;
 use rayon::prelude::*;
+use stepwell::data::Dataset;
 use stepwell::metrics::{Stabilization, stabilization};
 use stepwell::record::Records;
-use stepwell::run::{Status, record};
+use stepwell::run::{Checkpoint, Recording, Status};
 use stepwell::spec::{Prepared, SpecError};
 
+use crate::checkpoint::{Keeper, run_to_end};
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::predictor::Predictor;
+use crate::spec_file::SpecFile;
 
 /// How a run ended and what was recorded.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Outcome {
     pub seed: u64,
     /// `Running` if it was interrupted.
     pub status: Status,
+    /// Its last parameters.
+    pub theta: Vec<f64>,
     /// Its records.
     pub records: Records,
     /// Whether its loss stabilized while the step size was not decayed.
@@ -54,6 +58,33 @@ pub struct Job<'a> {
     pub seed: u64,
     /// Whether costly probes are measured at every recording point.
     pub costly_everywhere: bool,
+    /// Where its checkpoints go, if they are wanted.
+    pub keeper: Option<Keeper>,
+}
+
+impl<'a> Job<'a> {
+    /// Without checkpoints.
+    pub fn new(prepared: &'a Prepared, seed: u64, costly_everywhere: bool) -> Self {
+        Self { prepared, seed, costly_everywhere, keeper: None }
+    }
+}
+
+/// Why there is no outcome.
+pub enum Trouble {
+    /// The spec does not work out for this seed.
+    Spec(SpecError),
+    /// A checkpoint could not be written or taken up.
+    Checkpoint(Failure),
+}
+
+impl Trouble {
+    /// The message, for a spec of this file.
+    pub fn explain(self, file: &SpecFile) -> Failure {
+        match self {
+            Self::Spec(error) => file.explain(&error),
+            Self::Checkpoint(failure) => failure,
+        }
+    }
 }
 
 /// Sets the number of threads; 0 is one a core, which start when they are first needed.
@@ -68,7 +99,7 @@ pub fn use_threads(jobs: usize) -> Result<(), Failure> {
 }
 
 /// Runs all jobs; the outcomes are in the order of the jobs and do not depend on the number of threads.
-pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, SpecError> {
+pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, Trouble> {
     let one = |job: &Job<'_>| {
         let outcome = run_one(job);
         bar.inc(1);
@@ -78,26 +109,38 @@ pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, Spec
 }
 
 /// Runs one job.
-pub fn run_one(job: &Job<'_>) -> Result<Outcome, SpecError> {
-    let data = job.prepared.data(job.seed)?;
-    let mut runner = job.prepared.start(job.seed, Arc::clone(&data));
+pub fn run_one(job: &Job<'_>) -> Result<Outcome, Trouble> {
+    let data = job.prepared.data(job.seed).map_err(Trouble::Spec)?;
+    let runner = job.prepared.start(job.seed, Arc::clone(&data));
     let instruments = job.prepared.instruments(&data);
     let plan = job.prepared.record_plan(job.costly_everywhere);
-    let (status, records) = record(&mut *runner, &instruments, &plan, |_, _, _| !interrupt::stopped());
+    let recording = Recording::new(runner, &instruments, &plan);
+    let ended = run_to_end(recording, &data, job.keeper.as_ref());
+    let (status, theta, records) = ended.map_err(Trouble::Checkpoint)?;
     let stabilization = stabilization_of(job.prepared, &records, status);
     let predictor = match status {
-        Status::Finished => Predictor::of(&*runner, &data.train.x, instruments.kink_tol),
+        Status::Finished => predictor_at(job, &data, &theta, instruments.kink_tol),
         _ => None,
     };
-    Ok(Outcome { seed: job.seed, status, records, stabilization, predictor })
+    Ok(Outcome { seed: job.seed, status, theta, records, stabilization, predictor })
+}
+
+/// What a network with one input computes at `theta`.
+fn predictor_at(job: &Job<'_>, data: &Arc<Dataset>, theta: &[f64], kink_tol: f64) -> Option<Predictor> {
+    if data.train.x.cols() != 1 {
+        return None;
+    }
+    let mut runner = job.prepared.start(job.seed, Arc::clone(data));
+    let start = runner.checkpoint();
+    runner.resume(&Checkpoint { theta: theta.to_vec(), ..start }).ok()?;
+    Predictor::of(&*runner, &data.train.x, kink_tol)
 }
 
 fn stabilization_of(prepared: &Prepared, records: &Records, status: Status) -> Stabilization {
     let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
-    let empty = (Vec::new(), Vec::new());
-    let (steps, losses) = records.get("train_loss").map_or(empty, |s| (s.steps.clone(), s.values.clone()));
+    let (steps, losses) = records.get("train_loss").map_or((&[][..], &[][..]), |s| (&s.steps[..], &s.values[..]));
     let diverged_at = if let Status::Diverged { step } = status { Some(step) } else { None };
-    stabilization(&steps, &losses, last_large, diverged_at)
+    stabilization(steps, losses, last_large, diverged_at)
 }
 
 /// The share of sign changes along the dominant direction in the middle of the large-step phase; NaN where the run

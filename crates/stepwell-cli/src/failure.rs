@@ -16,7 +16,7 @@ pub mod code {
     pub const LOCKED: u8 = 5;
     /// A file of results is damaged.
     pub const CORRUPT: u8 = 6;
-    /// A sweep was stopped on request and can be resumed.
+    /// Stopped on request; to be resumed.
     pub const STOPPED: u8 = 75;
     /// Stopped by the user; what was recorded is kept.
     pub const INTERRUPTED: u8 = 130;
@@ -50,7 +50,7 @@ impl Failure {
         Self { code: code::CORRUPT, message: message.into() }
     }
 
-    /// A sweep was stopped on request.
+    /// Stopped on request.
     pub fn stopped(message: impl Into<String>) -> Self {
         Self { code: code::STOPPED, message: message.into() }
     }

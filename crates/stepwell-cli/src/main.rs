@@ -1,6 +1,7 @@
 //! The command line of stepwell.
 
 mod arrays;
+mod checkpoint;
 mod cli;
 mod commands;
 mod ensemble;

@@ -1,7 +1,7 @@
 //! Folders of results: files appear whole or not at all (temporary file, fsync, rename, fsync of the folder).
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use stepwell::record::Records;
@@ -57,9 +57,58 @@ impl Folder {
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
+    /// Removes a file, or a folder with all that is in it, where it is there.
+    pub fn remove(&self, name: &str) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::other(format!("{}: {error}", path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The bytes of a file, where it is there.
     pub fn read(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.path.join(name)).ok()
+    }
+}
+
+/// A lock that ends with its owner, however that ends.
+pub struct Lock {
+    _file: File,
+    path: Option<PathBuf>,
+}
+
+impl Lock {
+    /// Takes the lock of a file, alone or shared with others; `None` if another process holds it. A file system without
+    /// locks gives it to everyone: computing something twice is harmless.
+    pub fn take(path: &Path, alone: bool) -> Result<Option<Self>, Failure> {
+        let file = File::options().create(true).append(true).open(path);
+        let file = file.map_err(|error| Failure::other(format!("{}: {error}", path.display())))?;
+        Ok(match if alone { file.try_lock() } else { file.try_lock_shared() } {
+            Err(TryLockError::WouldBlock) => None,
+            Ok(()) | Err(TryLockError::Error(_)) => Some(Self { _file: file, path: None }),
+        })
+    }
+
+    /// The same; its file is removed in the end.
+    pub fn take_and_remove(path: &Path) -> Result<Option<Self>, Failure> {
+        let mut lock = Self::take(path, true)?;
+        if let Some(lock) = &mut lock {
+            lock.path = Some(path.to_path_buf());
+        }
+        Ok(lock)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Whoever opened the file before may lock what is no longer there, and compute the same bytes again.
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -44,7 +44,8 @@ fn with_spec() -> tempfile::TempDir {
     folder
 }
 
-const RUN_FILES: [&str; 5] = ["figure.png", "figure.svg", "records.csv", "run.toml", "summary.json"];
+const RUN_FILES: [&str; 6] =
+    ["figure.png", "figure.svg", "parameters.safetensors", "records.csv", "run.toml", "summary.json"];
 
 #[test]
 fn a_run_leaves_its_files_and_its_resolved_spec_makes_them_again() {
@@ -79,7 +80,7 @@ fn a_folder_of_another_run_is_left_alone() {
 #[test]
 fn an_interrupted_run_keeps_its_records_and_resumes_to_the_same_bytes() {
     let folder = with_spec();
-    let long = ["run", "spec.toml", "--set", "steps=3000000", "--set", "record.points=2000", "--seeds", "2"];
+    let long = ["run", "spec.toml", "--set", "steps=6000000", "--set", "record.points=2000", "--seeds", "2"];
     let child = stepwell(folder.path(), &[&long[..], &["--out", "a"]].concat())
         .stderr(Stdio::piped())
         .stdout(Stdio::piped())
@@ -89,20 +90,66 @@ fn an_interrupted_run_keeps_its_records_and_resumes_to_the_same_bytes() {
     while !folder.path().join("a/run.toml").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(400));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--resume"));
-    assert_eq!(names(&folder.path().join("a")), ["records.csv", "run.toml"]);
+    assert_eq!(names(&folder.path().join("a")), ["records.csv", "run.toml", "runs"]);
     let kept = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
     assert!(kept.ends_with('\n') && kept.lines().count() > 100);
     assert!(kept.lines().skip(1).all(|line| line.rsplit(',').next().unwrap().parse::<f64>().is_ok()));
     succeeds(folder.path(), &[&long[..], &["--out", "a", "--resume"]].concat());
     succeeds(folder.path(), &[&long[..], &["--out", "b"]].concat());
+    assert_eq!(names(&folder.path().join("a")), RUN_FILES);
     for name in RUN_FILES {
         let read = |run: &str| fs::read(folder.path().join(run).join(name)).unwrap();
         assert!(read("a") == read("b"), "{name} differs");
+    }
+}
+
+/// Killed, stopped and interrupted again and again, it gets ahead from checkpoint to checkpoint, to the same bytes.
+#[cfg(unix)]
+#[test]
+fn a_long_run_goes_on_from_its_checkpoint() {
+    let folder = with_spec();
+    let at = folder.path();
+    let long = ["run", "spec.toml", "--set", "steps=8000000", "--set", "dynamics.sgd.indices.numpy_legacy=3"];
+    succeeds(at, &[&long[..], &["--out", "whole"]].concat());
+    let step = || {
+        let bytes = fs::read(at.join("a/checkpoint.safetensors")).ok()?;
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        header.metadata().as_ref().unwrap()["step"].parse::<u64>().ok()
+    };
+    let mut last = None;
+    for (signal, expected) in [("-KILL", None), ("-TERM", Some(75)), ("-KILL", None), ("-INT", Some(130))] {
+        let mut child = stepwell(at, &[&long[..], &["--out", "a"]].concat());
+        let mut child = child.env("STEPWELL_CHECKPOINT_EVERY", "0.01").spawn().unwrap();
+        while step() <= last && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let locked = run(at, &[&long[..], &["--out", "a"]].concat());
+        assert_eq!(locked.status.code(), Some(5), "{}", String::from_utf8_lossy(&locked.stderr));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait_with_output().unwrap().status.code(), expected, "{signal} at {:?}", step());
+        assert!(step() > last && step() < Some(8_000_000), "{:?} after {last:?}", step());
+        last = step();
+    }
+    succeeds(at, &[&long[..], &["--out", "a", "--resume"]].concat());
+    let left: Vec<String> = names(&at.join("a")).into_iter().filter(|name| !name.starts_with('.')).collect();
+    assert_eq!(left, RUN_FILES);
+    for name in RUN_FILES {
+        let read = |run: &str| fs::read(at.join(run).join(name)).unwrap();
+        assert!(read("a") == read("whole"), "{name} differs");
+    }
+    // what is complete is not computed again
+    let again = run(at, &[&long[..], &["--out", "a", "--resume"]].concat());
+    assert!(String::from_utf8_lossy(&again.stderr).contains("nothing is left to do"));
+    // of another run, or damaged: no use, said so
+    for bytes in [&b"damaged"[..], &fs::read(at.join("a/parameters.safetensors")).unwrap()] {
+        fs::write(at.join("a/checkpoint.safetensors"), bytes).unwrap();
+        let anew = run(at, &["run", "spec.toml", "--set", "steps=50", "--out", "a", "--overwrite"]);
+        assert!(anew.status.success() && !at.join("a/checkpoint.safetensors").exists());
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use program::run;
+use program::{run, stepwell};
 
 const SPEC: &str = r#"
 steps = 4000
@@ -69,6 +69,35 @@ fn a_phase_diagram_goes_from_convergence_to_divergence() {
     // the same on one thread
     let again = json(folder.path(), &[&arguments[..5], &["b", "--jobs", "1"]].concat());
     assert_eq!(found, again);
+}
+
+/// Interrupted or killed, the same call computes no finished run again and gives the same answer.
+#[cfg(unix)]
+#[test]
+fn what_was_finished_is_kept() {
+    let folder = with_spec();
+    let at = folder.path();
+    let call = |out| ["phase", "spec.toml", "--seeds", "30", "--set", "steps=40000", "--out", out];
+    let expected = json(at, &call("whole"));
+    let lines = |out: &str| {
+        let text = fs::read_to_string(at.join(out).join("trials.tsv")).unwrap_or_default();
+        text.lines().map(str::to_string).collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut before = 0;
+    for (name, code) in [("-KILL", None), ("-INT", Some(130)), ("-TERM", Some(75))] {
+        let mut child = stepwell(at, &call("a")).spawn().unwrap();
+        while lines("a").len() < before + 20 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+        assert_eq!(child.wait_with_output().unwrap().status.code(), code, "{name}");
+        assert!(lines("a").len() >= before + 20, "{name}");
+        before = lines("a").len();
+    }
+    assert_eq!(json(at, &call("a")), expected);
+    // each trial once, and the same ones
+    assert_eq!(lines("a"), lines("whole"));
+    assert_eq!(fs::read_to_string(at.join("a/trials.tsv")).unwrap().lines().count(), lines("a").len());
 }
 
 /// The advised spec is one that `run` takes, its step size is confirmed, and another data set gets another one.

@@ -197,6 +197,7 @@ fn what_is_wrong_with_a_sweep_is_said() {
         ),
         ("base = \"diagonal\"\nvariants = true\n[grid]\nschedule.step_size = [0.1]\n", "brings its own schedule"),
         ("base = \"nowhere.toml\"\n", "nowhere.toml"),
+        ("base = \"base.toml\"\nlong_runs = true\nruns_per_chunk = 3\n", "expected one of them"),
     ] {
         fs::write(at.join("bad.toml"), sweep).unwrap();
         let said = ends_with(3, at, &["sweep", "plan", "bad.toml"]);
@@ -256,6 +257,43 @@ fn stopped_or_killed_it_goes_on_to_the_same_bytes() {
     ends_with(0, at, &["sweep", "run", "s"]);
     assert!(collected(at, "s") == expected);
     assert_eq!(names(&at.join("s/chunks")).len(), 6, "nothing is left over");
+}
+
+/// Long runs go on from their checkpoints: killed and stopped again and again the sweep gets ahead, to the same bytes.
+#[cfg(unix)]
+#[test]
+fn long_runs_of_a_sweep_go_on_from_their_checkpoints() {
+    let sweep = "base = \"base.toml\"\nseeds = 2\nlong_runs = true\n[set]\nsteps = 10000000\n[grid]\n\
+                 schedule.step_size = [0.05, 4.0]\n";
+    let folder = with_sweep(sweep);
+    let at = folder.path();
+    let planned = ends_with(0, at, &["sweep", "plan", "sweep.toml", "--out", "s"]);
+    assert!(planned.contains("long, with checkpoints"), "{planned}");
+    ends_with(0, at, &["sweep", "run", "sweep.toml", "--out", "whole"]);
+    let expected = collected(at, "whole");
+    let checkpoint = at.join("s/runs/00000/checkpoint.safetensors");
+    let mut last = Vec::new();
+    for name in ["-KILL", "-TERM", "-KILL", "-INT"] {
+        let mut child = stepwell(at, &["--jobs", "1", "sweep", "work", "s"]);
+        let mut child = child.env("STEPWELL_CHECKPOINT_EVERY", "0.01").spawn().unwrap();
+        while fs::read(&checkpoint).unwrap_or_default() == last && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if name == "-TERM" {
+            let status = ends_with(0, at, &["sweep", "status", "s"]);
+            assert!(status.contains("run 0 ") && status.contains("of 10,000,000"), "{status}");
+        }
+        signal(&child, name);
+        signal(&child, name);
+        let code = child.wait_with_output().unwrap().status.code();
+        assert!(if name == "-KILL" { code.is_none() } else { code == Some(75) }, "{name}: {code:?}");
+        last = fs::read(&checkpoint).unwrap_or_default();
+        assert!(!last.is_empty(), "{name}");
+    }
+    ends_with(0, at, &["sweep", "run", "s"]);
+    assert!(collected(at, "s") == expected);
+    assert_eq!(names(&at.join("s")), ["chunks", "lock", "plan.toml"], "nothing is left over");
+    assert_eq!(names(&at.join("s/chunks")).len(), 4);
 }
 
 #[cfg(unix)]

@@ -27,6 +27,47 @@ pub enum Status {
     },
 }
 
+/// Where a run that has not diverged stands: with the same problem, dynamics and schedule it goes on from here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The number t of steps taken.
+    pub step: u64,
+    /// The parameters `theta_t`.
+    pub theta: Vec<f64>,
+    /// What the dynamics carries, see [`Dynamics::position`].
+    pub dynamics: Vec<u64>,
+}
+
+/// Why a run cannot go on from a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// It lies beyond the last step.
+    #[error("it was taken at step {step}, expected one of a run of {steps} steps")]
+    Steps {
+        /// Its step.
+        step: u64,
+        /// The run's steps.
+        steps: u64,
+    },
+    /// The model has another number of parameters.
+    #[error("it has {found} parameters, expected {expected}")]
+    Parameters {
+        /// In the checkpoint.
+        found: usize,
+        /// Of the model.
+        expected: usize,
+    },
+    /// Its parameters are none to go on from.
+    #[error("its parameter {index} is not finite")]
+    NotFinite {
+        /// Which.
+        index: usize,
+    },
+    /// It was taken of another dynamics.
+    #[error("its random streams are those of another dynamics")]
+    Dynamics,
+}
+
 /// Step sizes are computed this many at a time, outside of the hot loop.
 const BLOCK: usize = 256;
 
@@ -91,6 +132,35 @@ impl<M: Model, D: Dynamics> Run<M, D> {
             }
         }
         self.status
+    }
+
+    /// What it takes to go on from here, in a run made in the same way.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { step: self.step, theta: self.state.theta.to_vec(), dynamics: self.dynamics.position() }
+    }
+
+    /// Goes on from a checkpoint: the steps that follow have the bits of the run it was taken of.
+    ///
+    /// # Errors
+    /// If it does not fit, or holds parameters that are not finite; the run is then of no further use.
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), Misfit> {
+        let Checkpoint { step, theta, dynamics } = checkpoint;
+        if *step > self.steps {
+            return Err(Misfit::Steps { step: *step, steps: self.steps });
+        }
+        if theta.len() != self.state.theta.len() {
+            return Err(Misfit::Parameters { found: theta.len(), expected: self.state.theta.len() });
+        }
+        if let Some(index) = theta.iter().position(|t| !t.is_finite()) {
+            return Err(Misfit::NotFinite { index });
+        }
+        if !self.dynamics.seek(dynamics) {
+            return Err(Misfit::Dynamics);
+        }
+        self.state.theta.copy_from_slice(theta);
+        self.step = *step;
+        self.status = if self.step == self.steps { Status::Finished } else { Status::Running };
+        Ok(())
     }
 
     /// The problem that is run on.
@@ -187,6 +257,13 @@ pub trait Runner: Send {
     fn step_size(&self) -> f64;
     /// Where the run stands.
     fn status(&self) -> Status;
+    /// What it takes to go on from here, see [`Run::checkpoint`].
+    fn checkpoint(&self) -> Checkpoint;
+    /// Goes on from a checkpoint, see [`Run::resume`].
+    ///
+    /// # Errors
+    /// If it does not fit.
+    fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), Misfit>;
     /// Measurements of `theta_t`, see [`Instruments::measure`].
     fn measure(&self, instruments: &Instruments, probes: &[Probe]) -> Vec<Measurement>;
     /// Predictions `h(theta_t, x)` for the rows of `x`.
@@ -242,6 +319,14 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
 
     fn status(&self) -> Status {
         self.status
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint()
+    }
+
+    fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), Misfit> {
+        self.resume(checkpoint)
     }
 
     fn measure(&self, instruments: &Instruments, probes: &[Probe]) -> Vec<Measurement> {
@@ -313,34 +398,91 @@ pub struct RecordPlan {
     pub final_probes: Vec<Probe>,
 }
 
-/// Runs to the end, or to divergence, and records as planned. A non-finite training loss at a recording step is a
-/// divergence too. `seen` is called with each measurement; it returns false to stop early.
-pub fn record(
-    runner: &mut dyn Runner,
-    instruments: &Instruments,
-    plan: &RecordPlan,
-    mut seen: impl FnMut(u64, &str, f64) -> bool,
-) -> (Status, Records) {
-    let mut records = Records::default();
-    let further = plan.final_probes.iter().filter(|probe| !plan.probes.contains(probe));
-    let last_probes: Vec<Probe> = plan.probes.iter().chain(further).copied().collect();
-    for (k, &step) in plan.grid.iter().enumerate() {
-        if let Status::Diverged { step } = runner.advance(step - runner.step()) {
-            return (Status::Diverged { step }, records);
+/// A run with its records, stepped by its caller: `advance(k)` stops at recording steps on the way, and measures there
+/// before the step is taken. How it is cut into calls changes nothing.
+pub struct Recording<'a> {
+    runner: Box<dyn Runner>,
+    instruments: &'a Instruments,
+    plan: &'a RecordPlan,
+    last_probes: Vec<Probe>,
+    records: Records,
+    /// The next recording step is this one of the plan's.
+    next: usize,
+    status: Status,
+}
+
+impl<'a> Recording<'a> {
+    /// Of a run that starts.
+    pub fn new(runner: Box<dyn Runner>, instruments: &'a Instruments, plan: &'a RecordPlan) -> Self {
+        let further = plan.final_probes.iter().filter(|probe| !plan.probes.contains(probe));
+        let last_probes = plan.probes.iter().chain(further).copied().collect();
+        let status = runner.status();
+        Self { runner, instruments, plan, last_probes, records: Records::default(), next: 0, status }
+    }
+
+    /// Goes on from a checkpoint and what was recorded up to it.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit.
+    pub fn resume(&mut self, checkpoint: &Checkpoint, records: Records) -> Result<(), Misfit> {
+        self.runner.resume(checkpoint)?;
+        self.next = self.plan.grid.partition_point(|step| *step <= checkpoint.step);
+        (self.records, self.status) = (records, self.runner.status());
+        Ok(())
+    }
+
+    /// Takes up to `k` steps. A non-finite training loss at a recording step is a divergence too.
+    pub fn advance(&mut self, k: u64) -> Status {
+        let end = self.runner.step().saturating_add(k);
+        while !matches!(self.status, Status::Diverged { .. }) {
+            let step = self.runner.step();
+            match self.plan.grid.get(self.next) {
+                Some(next) if *next <= step => self.measure(step),
+                _ if step >= end || self.status == Status::Finished => break,
+                next => self.status = self.runner.advance(next.map_or(end, |next| end.min(*next)) - step),
+            }
         }
-        let probes = if k + 1 == plan.grid.len() { &last_probes } else { &plan.probes };
-        for (name, value) in runner.measure(instruments, probes) {
-            let diverged = name == Probe::TrainLoss.name() && !value.is_finite();
-            records.push(name.clone(), step, value);
-            if diverged {
-                return (Status::Diverged { step }, records);
+        self.status
+    }
+
+    fn measure(&mut self, step: u64) {
+        self.next += 1;
+        let probes = if self.next == self.plan.grid.len() { &self.last_probes } else { &self.plan.probes };
+        for (name, value) in self.runner.measure(self.instruments, probes) {
+            if name == Probe::TrainLoss.name() && !value.is_finite() {
+                self.status = Status::Diverged { step };
             }
-            if !seen(step, &name, value) {
-                return (runner.status(), records);
-            }
+            self.records.push(name, step, value);
         }
     }
-    (runner.advance(u64::MAX), records)
+
+    /// What was recorded so far.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Where the run stands.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// What it takes to go on from here, beside the records.
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.runner.checkpoint()
+    }
+
+    /// Status, parameters and records.
+    pub fn finish(self) -> (Status, Vec<f64>, Records) {
+        (self.status, self.runner.theta().to_vec(), self.records)
+    }
+}
+
+/// Runs to the end, or to divergence, and records as planned.
+pub fn record(runner: Box<dyn Runner>, instruments: &Instruments, plan: &RecordPlan) -> (Status, Records) {
+    let mut recording = Recording::new(runner, instruments, plan);
+    recording.advance(u64::MAX);
+    let (status, _, records) = recording.finish();
+    (status, records)
 }
 
 #[cfg(test)]

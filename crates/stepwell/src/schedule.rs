@@ -104,15 +104,10 @@ impl Schedule {
     /// `steps - 1` if it never falls.
     pub fn last_step_before_decay(&self, steps: u64) -> u64 {
         let last = steps.saturating_sub(1);
-        let mut before = self.at(0);
-        for t in 1..steps {
-            let now = self.at(t);
-            if now < before {
-                return t - 1;
-            }
-            before = now;
-        }
-        last
+        let falls = |t: &u64| self.at(*t) < self.at(t - 1);
+        let first = |range: (u64, u64)| (range.0.max(1)..=range.1.min(last)).find(falls);
+        let found = self.parts.iter().flat_map(Part::may_fall).filter_map(first).min();
+        found.map_or(last, |t| t - 1)
     }
 
     /// The steps at which a decay first has effect.
@@ -130,6 +125,18 @@ impl Part {
             Self::Power { until, .. } | Self::Exponential { until, .. } => *until,
             Self::Cosine { from, to, .. } => (*to).max(*from),
             Self::Piecewise { pieces } => pieces.last().map_or(0, |piece| piece.0),
+        }
+    }
+
+    /// Ranges (first, last) of steps at which it may give less than at the step before. Elsewhere it holds or rises.
+    fn may_fall(&self) -> Vec<(u64, u64)> {
+        match self {
+            Self::Decay { from, .. } => vec![(*from, *from)],
+            Self::Power { gain, exponent, .. } if gain * exponent >= 0.0 => Vec::new(),
+            Self::Exponential { base, scale, .. } if (*base >= 1.0) == (*scale >= 0.0) => Vec::new(),
+            Self::Power { until, .. } | Self::Exponential { until, .. } => vec![(1, *until)],
+            Self::Cosine { from, to, .. } => vec![(from.saturating_add(1), *to)],
+            Self::Piecewise { pieces } => pieces.iter().map(|piece| (piece.0, piece.0)).collect(),
         }
     }
 
@@ -241,6 +248,28 @@ mod tests {
                 for (t, eta) in (from..).zip(block) {
                     assert_eq!(eta.to_bits(), schedule.at(t).to_bits(), "{schedule:?} at {t}");
                 }
+            }
+        }
+    }
+
+    /// Against a look at every step.
+    #[test]
+    fn the_large_phase_ends_where_the_step_size_first_falls() {
+        let schedules = [
+            Schedule::constant(0.3),
+            Schedule::constant(0.3).power_warmup(7.0, 1.0, 20, 101).decay_at(20, 3.0),
+            Schedule::constant(0.3).power_warmup(5.0, 0.7, 33, 101).decay_after(77, 1.7).decay_after(50, 3.0),
+            Schedule::constant(0.3).power_warmup(-0.5, 1.0, 33, 101),
+            Schedule::constant(0.3).exponential_warmup(1.05, 100.0, 40, 101).cosine(30, 90, 0.01),
+            Schedule::constant(0.3).exponential_warmup(0.9, 100.0, 40, 101),
+            Schedule::constant(0.3).cosine(10, 60, 0.2).piecewise(vec![(8, 0.25), (5, 2.0), (70, 0.1)]),
+            Schedule::constant(0.3).piecewise(vec![(8, 1.5), (40, 1.5), (70, 0.1)]),
+            Schedule::constant(0.3).decay_at(0, 2.0).decay_at(30, 0.5),
+        ];
+        for schedule in schedules {
+            for steps in [1, 2, 10, 60, 101] {
+                let slow = (1..steps).find(|t| schedule.at(*t) < schedule.at(t - 1)).map_or(steps - 1, |t| t - 1);
+                assert_eq!(schedule.last_step_before_decay(steps), slow, "{schedule:?} {steps}");
             }
         }
     }

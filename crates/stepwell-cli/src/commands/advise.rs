@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::AdviseArgs;
@@ -9,6 +10,7 @@ use crate::commands::run::stem;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
 use crate::phase::advice::{Question, advise};
+use crate::phase::kept::KeptTrials;
 use crate::phase::protocol::Protocol;
 use crate::phase::validation::validate;
 use crate::store::Folder;
@@ -23,6 +25,7 @@ pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     let question = Question { level: args.level, seeds: args.seeds };
     let default = || PathBuf::from("results").join(format!("{}-advice", stem(&args.spec)));
     let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let advice = advise(&protocol, question)?;
     let title = protocol.spec.title.clone().unwrap_or_else(|| stem(&args.spec));
     let mut file = protocol.file.with_spec(advice.spec.clone());

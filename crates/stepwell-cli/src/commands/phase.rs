@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::PhaseArgs;
@@ -9,6 +10,7 @@ use crate::commands::run::stem;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
 use crate::phase::grid::{StepSizes, range, refined, zero};
+use crate::phase::kept::KeptTrials;
 use crate::phase::protocol::{Protocol, scale};
 use crate::phase::report::Diagram;
 use crate::phase::trial::Point;
@@ -27,6 +29,7 @@ pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     protocol.decay(args.decay_after, args.divide_by);
     let default = || PathBuf::from("results").join(format!("{}-phase", stem(&args.spec)));
     let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let diagram = measure(&protocol, args)?;
     let file = protocol.file.with_spec(protocol.spec.clone());
     folder.write("spec.toml", file.resolved_anywhere()?.as_bytes())?;

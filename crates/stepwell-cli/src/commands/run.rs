@@ -10,6 +10,7 @@ use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 
+use crate::checkpoint::{self, Keeper, parameters_file};
 use crate::cli::RunArgs;
 use crate::ensemble::{Job, Outcome, run_all, series_names};
 use crate::failure::{Failure, code};
@@ -20,7 +21,7 @@ use crate::output::{
 };
 use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
-use crate::store::{Folder, append_csv, run_prefix};
+use crate::store::{Folder, Lock, append_csv, run_prefix};
 use crate::{interrupt, progress};
 
 /// A setting of the spec with its runs: the spec itself, or one of its variants.
@@ -43,15 +44,23 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         args.seeds,
         if args.seeds == 1 { "" } else { "s" }
     );
-    claim(&folder, &format!("{header}{}", file.resolved_anywhere()?), args)?;
-    let settings = run_settings(&file, prepared, args)?;
+    let plan = format!("{header}{}", file.resolved_anywhere()?);
+    let place = folder.path().display();
+    let lock = Lock::take_and_remove(&folder.path().join("lock"))?;
+    let _lock = lock.ok_or_else(|| Failure::locked(format!("{place} is being worked on by another process")))?;
+    claim(&folder, &plan, args)?;
+    if args.resume && folder.read(SUMMARY).is_some() {
+        eprintln!("{place} is complete: nothing is left to do");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = run_settings(&file, prepared, args, &folder, &plan)?;
     folder.write("records.csv", csv(&settings).as_bytes())?;
     if interrupt::stopped() {
-        let place = folder.path().display();
-        return Err(Failure::interrupted(format!(
-            "interrupted; what was recorded lies in {place} (--resume completes it)"
+        return Err(interrupt::failure(format!(
+            "interrupted; what was recorded lies in {place}, and the same command with --resume goes on from there"
         )));
     }
+    folder.write("parameters.safetensors", &parameters(&settings)?)?;
     let names = series_names(settings.iter().flat_map(|setting| &setting.runs));
     figure(&file, &settings, &names).write(&folder, "figure")?;
     let predictors = predictors(&settings);
@@ -59,10 +68,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         folder.write("predictor.csv", rows.as_bytes())?;
     }
     let summary = summary(&settings, &names);
-    folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    folder.write(SUMMARY, format!("{summary:#}\n").as_bytes())?;
     if args.tensorboard {
         tensorboard::write(&[report::read(folder.path(), false)?], &folder.path().join("tensorboard"))?;
     }
+    remove_checkpoints(&folder)?;
     if args.json {
         print_json(&summary)?;
     } else {
@@ -71,6 +81,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let diverged = settings.iter().flat_map(|setting| &setting.runs).any(Outcome::diverged);
     Ok(if diverged && args.fail_on_diverge { ExitCode::from(code::FAILURE) } else { ExitCode::SUCCESS })
 }
+
+/// The last file that a run writes.
+const SUMMARY: &str = "summary.json";
+/// The folder of several runs' checkpoints.
+const RUNS: &str = "runs";
 
 fn default_folder(spec: &Path) -> PathBuf {
     PathBuf::from("results").join(stem(spec))
@@ -107,27 +122,63 @@ fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
             "{place} holds another run (its run.toml differs); name another folder with --out, or --overwrite it"
         ))),
         None if args.resume => Err(Failure::usage(format!("{place} holds no run to resume"))),
-        _ => folder.write("run.toml", plan.as_bytes()).map(|_| ()),
+        there => {
+            if there.is_some_and(|there| there != plan.as_bytes()) {
+                folder.remove(SUMMARY)?;
+                remove_checkpoints(folder)?;
+            }
+            folder.write("run.toml", plan.as_bytes()).map(|_| ())
+        }
     }
 }
 
-fn run_settings(file: &SpecFile, prepared: Vec<(String, Prepared)>, args: &RunArgs) -> Result<Vec<Setting>, Failure> {
+/// Once all files are written they are of no use.
+fn remove_checkpoints(folder: &Folder) -> Result<(), Failure> {
+    folder.remove(RUNS)?;
+    folder.remove(checkpoint::FILE)
+}
+
+fn run_settings(
+    file: &SpecFile,
+    prepared: Vec<(String, Prepared)>,
+    args: &RunArgs,
+    folder: &Folder,
+    plan: &str,
+) -> Result<Vec<Setting>, Failure> {
     let costly_seeds = file.spec.record.costly_seeds;
-    let seeds = |prepared| {
-        (0..args.seeds).map(move |k| Job {
-            prepared,
-            seed: args.seed.wrapping_add(k),
-            costly_everywhere: k < costly_seeds,
-        })
-    };
-    let jobs: Vec<Job<'_>> = prepared.iter().flat_map(|(_, prepared)| seeds(prepared)).collect();
+    let seeds =
+        |prepared| (0..args.seeds).map(move |k| Job::new(prepared, args.seed.wrapping_add(k), k < costly_seeds));
+    let mut jobs: Vec<Job<'_>> = prepared.iter().flat_map(|(_, prepared)| seeds(prepared)).collect();
+    // one run has the folder to itself, several have a folder each where they are long
+    let alone = jobs.len() == 1;
+    for (k, job) in jobs.iter_mut().enumerate() {
+        let place = if alone { folder.path().into() } else { folder.path().join(format!("{RUNS}/{k:05}")) };
+        job.keeper = Some(Keeper::new(&place, &format!("run {k} of\n{plan}")));
+    }
     let bar = progress::bar(jobs.len() as u64, "runs");
-    let mut outcomes = run_all(&jobs, &bar).map_err(|error| file.explain(&error))?.into_iter();
+    let mut outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?.into_iter();
     bar.finish_and_clear();
     drop(jobs);
     let with_runs =
         |(label, prepared)| Setting { label, prepared, runs: outcomes.by_ref().take(args.seeds as usize).collect() };
     Ok(prepared.into_iter().map(with_runs).collect())
+}
+
+/// The last parameters: `theta` of one run; of several `LABEL/SEED`, numbered where labels repeat.
+fn parameters(settings: &[Setting]) -> Result<Vec<u8>, Failure> {
+    if let [Setting { runs, .. }] = settings
+        && let [run] = &runs[..]
+    {
+        return parameters_file(&[("theta".into(), &run.theta)]);
+    }
+    let mut named = Vec::new();
+    for (k, setting) in settings.iter().enumerate() {
+        let label = &setting.label;
+        let repeats = settings.iter().filter(|other| other.label == *label).count() > 1;
+        let label = if repeats { format!("{label} ({k})") } else { label.clone() };
+        named.extend(setting.runs.iter().map(|run| (format!("{label}/{}", run.seed), &run.theta[..])));
+    }
+    parameters_file(&named)
 }
 
 /// `step,series,value` for one run; labelled columns before them for several.
@@ -244,7 +295,7 @@ fn report(settings: &[Setting], names: &[String], folder: &Folder, predictor: bo
     let place = folder.path().display();
     let more = if predictor { ", predictor.csv" } else { "" };
     format!(
-        "{}\nfiles    {place}/{{run.toml, records.csv{more}, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n",
+        "{}\nfiles    {place}/{{run.toml, records.csv, parameters.safetensors{more}, summary.json, figure.svg, figure.png}}\ntime     {elapsed:.1} s\n",
         table.trim_fmt()
     )
 }

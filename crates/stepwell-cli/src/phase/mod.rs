@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod figure;
 pub mod grid;
+pub mod kept;
 pub mod protocol;
 pub mod report;
 pub mod trial;

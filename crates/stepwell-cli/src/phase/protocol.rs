@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use stepwell::data::Dataset;
 use stepwell::metrics::Thresholds;
 use stepwell::spec::{DataSpec, DecaySpec, Draw, LinearWarmup, Prepared, Spec, WarmupSpec};
 use stepwell::statistics::quantile;
 
+use super::kept::KeptTrials;
 use crate::commands::reproduce::embedded_spec;
 use crate::failure::Failure;
 use crate::spec_file::SpecFile;
+use crate::sweep::plan::hex;
 
 /// An experiment whose step size varies. A *step size* is the largest one of the schedule, after its warm-up.
 #[derive(Clone)]
@@ -21,6 +24,8 @@ pub struct Protocol {
     pub spec: Spec,
     /// The data set of all seeds, where it is not the spec's own.
     pub data: Option<Arc<Dataset>>,
+    /// Trials that are done, where they are kept.
+    pub kept: Option<Arc<KeptTrials>>,
 }
 
 /// Seeds whose starts stand for all where thresholds are measured.
@@ -39,7 +44,7 @@ impl Protocol {
         if fresh && !is_drawn(&spec.data) {
             return Err(Failure::usage("--fresh: the spec's data are given, expected data that are drawn"));
         }
-        Ok(Self { file, spec, data: None })
+        Ok(Self { file, spec, data: None, kept: None })
     }
 
     /// The protocol on the data set that `seed` draws, for all seeds of batches.
@@ -49,7 +54,7 @@ impl Protocol {
             return Err(Failure::usage("--validate: the spec's data are given, expected data that are drawn"));
         }
         let data = self.file.prepare(&spec)?.data(seed).map_err(|error| self.file.explain(&error))?;
-        Ok(Self { file: self.file.clone(), spec, data: Some(data) })
+        Ok(Self { spec, data: Some(data), ..self.clone() })
     }
 
     /// A decay of its own after a share of the run, where the spec has none or it is asked for.
@@ -80,6 +85,18 @@ impl Protocol {
     /// The spec at a step size, ready to start.
     pub fn at(&self, step_size: f64) -> Result<Prepared, Failure> {
         self.file.prepare(&self.spec_at(step_size)?)
+    }
+
+    /// A hash of what trials at a step size are trials of: version, spec, and the data where they are the same for all.
+    pub fn trials_name(&self, prepared: &Prepared, seed: u64) -> Result<String, Failure> {
+        let mut hash = Sha256::new();
+        let spec = self.file.with_spec(prepared.spec().clone());
+        hash.update(format!("{}\n{}", env!("CARGO_PKG_VERSION"), spec.resolved_anywhere()?));
+        let data = self.data_of(prepared, seed)?;
+        for value in data.train.x.iter_rows().flatten().chain(&data.train.y) {
+            hash.update(value.to_le_bytes());
+        }
+        Ok(hex(&hash.finalize()[..16]))
     }
 
     /// The data set of a seed.

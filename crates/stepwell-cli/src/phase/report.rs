@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use stepwell::metrics::Thresholds;
 use stepwell::statistics::Share;
 
-use super::trial::{Fate, Point, measured};
+use super::trial::{ALONG, Fate, Point, measured};
 use crate::output::{band_json, number, percent, probe_words, short, table};
 
 /// What was measured over the step size.
@@ -95,6 +95,7 @@ fn of_point(point: &Point, names: &[String]) -> Value {
             "mean_square": number(point.closer(|c| c.reached.mean_square)),
         },
         "two_over_batch_sharpness": number(point.closer(|c| c.batch_sharpness)),
+        "two_over_batch_sharpness_along": (0..ALONG).map(|k| number(point.along(k))).collect::<Vec<_>>(),
         "lyapunov": number(point.closer(|c| c.lyapunov)),
     })
 }

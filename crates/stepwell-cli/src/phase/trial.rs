@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use stepwell::metrics::{Phase, Stabilization, Thresholds, stabilization};
 use stepwell::probe::{Instruments, Probe};
 use stepwell::run::{Runner, Status};
-use stepwell::spec::Prepared;
+use stepwell::spec::{ModelSpec, Prepared};
 use stepwell::statistics::{Band, Share, quantile};
 
 use super::protocol::{Protocol, in_units};
@@ -73,7 +73,12 @@ pub struct Closer {
     pub lyapunov: f64,
     /// Two over the median batch sharpness in the second half of the large phase: the step size it goes with.
     pub batch_sharpness: f64,
+    /// Two over the batch sharpness along the large phase, at its start and after each tenth; NaN where the run has ended.
+    pub along: [f64; ALONG],
 }
+
+/// So often batch sharpness is measured along the large phase.
+pub const ALONG: usize = 11;
 
 /// All runs at one step size.
 #[derive(Clone, Debug)]
@@ -84,10 +89,12 @@ pub struct Point {
     pub trials: Vec<Trial>,
 }
 
+/// Steps between looks at signals.
+const SLICE: u64 = 1 << 16;
 /// Recorded losses of the large phase.
 const LOSSES: u64 = 200;
 /// Batch sharpness is measured at every so manieth of them.
-const SHARPNESS_EVERY: u64 = 20;
+const SHARPNESS_EVERY: u64 = LOSSES / (ALONG as u64 - 1);
 /// Steps over which two nearby runs are compared.
 const LYAPUNOV_STEPS: u64 = 4_000;
 
@@ -101,12 +108,26 @@ impl Point {
     ) -> Result<Self, Failure> {
         let prepared = protocol.at(step_size)?;
         let first = seeds.start;
-        let one = |seed: u64| trial(protocol, &prepared, seed, seed - first < closer);
+        // data that differ from seed to seed follow from the spec, others are those of seed 1 as well
+        let name = protocol.trials_name(&prepared, 1)?;
+        let one = |seed: u64| {
+            let closer = seed - first < closer;
+            let key = format!("{name} {seed}{}", if closer { " closer" } else { "" });
+            if let Some(trial) = protocol.kept.as_ref().and_then(|kept| kept.get(&key)) {
+                return Ok(trial);
+            }
+            let trial = trial(protocol, &prepared, seed, closer)?;
+            if interrupt::stopped() {
+                return Err(interrupt::failure(
+                    "interrupted; the runs that had ended are kept, and the same call goes on",
+                ));
+            }
+            protocol.kept.as_ref().map_or(Ok(()), |kept| kept.add(&key, &trial))?;
+            Ok(trial)
+        };
         let seeds: Vec<u64> = seeds.collect();
         let trials = seeds.into_par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()?;
-        if interrupt::stopped() {
-            return Err(Failure::interrupted("interrupted; nothing was written"));
-        }
+        protocol.kept.as_ref().map_or(Ok(()), |kept| kept.sync())?;
         Ok(Self { step_size, trials })
     }
 
@@ -134,6 +155,12 @@ impl Point {
     /// The runs that stabilize.
     pub fn stabilized(&self) -> impl Iterator<Item = Stabilization> {
         self.trials.iter().filter(|trial| trial.fate == Fate::Stabilizes).map(|trial| trial.stabilization)
+    }
+
+    /// The median of two over the batch sharpness after `tenths` tenths of the large phase, over the runs that got there.
+    pub fn along(&self, tenths: usize) -> f64 {
+        let closer = self.trials.iter().filter_map(|trial| trial.closer.as_ref()).map(|closer| closer.along[tenths]);
+        quantile(&closer.filter(|value| !value.is_nan()).collect::<Vec<_>>(), 0.5)
     }
 
     /// The median of something that was looked at more closely.
@@ -173,7 +200,7 @@ fn trial(protocol: &Protocol, prepared: &Prepared, seed: u64, closer: bool) -> R
     let unit = runner.step_size() / prepared.schedule().at(0);
     let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
     let large = LargePhase::record(&mut *runner, &instruments, last_large, closer);
-    runner.advance(u64::MAX);
+    while runner.advance(SLICE) == Status::Running && !interrupt::stopped() {}
     let finals = finals(&*runner, prepared, &instruments);
     let diverged_at = match runner.status() {
         Status::Diverged { step } => Some(step),
@@ -188,26 +215,27 @@ fn trial(protocol: &Protocol, prepared: &Prepared, seed: u64, closer: bool) -> R
         Closer {
             reached: in_units(reached, unit),
             lyapunov: large.lyapunov,
-            batch_sharpness: 2.0 / quantile(&large.sharpness, 0.5) / unit,
+            batch_sharpness: 2.0 / quantile(&large.second_half(), 0.5) / unit,
+            along: large.sharpness.map(|value| 2.0 / value / unit),
         }
     });
     Ok(Trial { fate, stabilization, first_loss, finals, closer })
 }
 
 /// What is recorded while the step size is large.
-#[derive(Default)]
 struct LargePhase {
     steps: Vec<u64>,
     losses: Vec<f64>,
-    /// Batch sharpness in its second half, if looked at more closely.
-    sharpness: Vec<f64>,
+    /// Batch sharpness along it, if looked at more closely.
+    sharpness: [f64; ALONG],
     /// From its middle on.
     lyapunov: f64,
 }
 
 impl LargePhase {
     fn record(runner: &mut dyn Runner, instruments: &Instruments, last_large: u64, closer: bool) -> Self {
-        let mut out = Self { lyapunov: f64::NAN, ..Self::default() };
+        let (steps, losses) = (Vec::new(), Vec::new());
+        let mut out = Self { steps, losses, sharpness: [f64::NAN; ALONG], lyapunov: f64::NAN };
         for k in 0..=LOSSES {
             let step = last_large * k / LOSSES;
             if out.steps.last() == Some(&step) {
@@ -218,8 +246,8 @@ impl LargePhase {
             }
             out.steps.push(step);
             out.losses.push(value(runner, instruments, Probe::TrainLoss));
-            if closer && k >= LOSSES / 2 && (k - LOSSES / 2).is_multiple_of(SHARPNESS_EVERY) {
-                out.sharpness.push(value(runner, instruments, Probe::BatchSharpness));
+            if closer && k.is_multiple_of(SHARPNESS_EVERY) {
+                out.sharpness[(k / SHARPNESS_EVERY) as usize] = value(runner, instruments, Probe::BatchSharpness);
             }
             if closer && k == LOSSES / 2 {
                 out.lyapunov = runner.lyapunov(LYAPUNOV_STEPS.min(last_large - step));
@@ -229,18 +257,32 @@ impl LargePhase {
     }
 }
 
+impl LargePhase {
+    /// Batch sharpness in its second half.
+    fn second_half(&self) -> Vec<f64> {
+        self.sharpness[ALONG / 2..].iter().copied().filter(|value| !value.is_nan()).collect()
+    }
+}
+
 fn value(runner: &dyn Runner, instruments: &Instruments, probe: Probe) -> f64 {
     runner.measure(instruments, &[probe]).first().map_or(f64::NAN, |measurement| measurement.1)
 }
 
-/// The losses and measures of sparsity that the spec records, now; nothing if the run has diverged.
+/// The losses and measures of sparsity that the spec records, and the model's own measure of sparsity, now; nothing if the
+/// run has diverged.
 fn finals(runner: &dyn Runner, prepared: &Prepared, instruments: &Instruments) -> Vec<(String, f64)> {
     if matches!(runner.status(), Status::Diverged { .. }) {
         return Vec::new();
     }
     let record = &prepared.spec().record;
     let others = record.probes.iter().chain(&record.costly).copied().filter(|probe| is_shown(*probe));
-    let probes: Vec<Probe> = [Probe::TrainLoss].into_iter().chain(others).collect();
+    let mut probes: Vec<Probe> = [Probe::TrainLoss].into_iter().chain(others).collect();
+    let sparsity = match prepared.spec().model {
+        ModelSpec::Linear | ModelSpec::DiagonalLinear => Some(Probe::Nonzero),
+        ModelSpec::FullyConnected(_) => Some(Probe::FeatureSparsity),
+        ModelSpec::ScalarToy => None,
+    };
+    probes.extend(sparsity.filter(|probe| !probes.contains(probe)));
     let found = runner.measure(instruments, &probes);
     let finite = found.first().is_some_and(|(_, loss)| loss.is_finite());
     let named = found.into_iter().map(|(name, value)| (name.into_owned(), value));

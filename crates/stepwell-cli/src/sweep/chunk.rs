@@ -8,7 +8,9 @@ use stepwell::run::Status;
 use stepwell::spec::Prepared;
 
 use crate::arrays::Files;
-use crate::ensemble::{Job, Outcome, run_one};
+use crate::checkpoint::Keeper;
+use crate::ensemble::{Job, Outcome, Trouble, run_one};
+use crate::failure::Failure;
 use crate::interrupt;
 use crate::sweep::plan::{Plan, PlannedRun};
 
@@ -146,20 +148,25 @@ impl Preparations {
     }
 }
 
-/// Computes a chunk's runs one after the other and tells `seen` of each; `None` if it was stopped on the way.
+/// Computes a chunk's runs one after the other and tells `seen` of each; `None` if it was stopped on the way. A long run
+/// goes on from the checkpoint in `place`.
+///
+/// # Errors
+/// If a checkpoint cannot be written.
 pub fn compute(
     plan: &Plan,
     preparations: &Preparations,
     chunk: u64,
+    place: Option<&Keeper>,
     mut seen: impl FnMut(&RunEnd) -> bool,
-) -> Option<(Rows, Vec<RunEnd>)> {
+) -> Result<Option<(Rows, Vec<RunEnd>)>, Failure> {
     let (mut rows, mut ends) = (Rows::default(), Vec::new());
     for run in plan.runs_of(chunk) {
         let planned = plan.run(run);
-        let one = || outcome(plan, preparations, planned);
-        let outcome = catch_unwind(AssertUnwindSafe(one)).unwrap_or_else(|panic| Err(panic_text(&*panic)));
+        let one = || outcome(plan, preparations, planned, place);
+        let outcome = catch_unwind(AssertUnwindSafe(one)).unwrap_or_else(|panic| Ok(Err(panic_text(&*panic))))?;
         if interrupt::stopped() {
-            return None;
+            return Ok(None);
         }
         let end = match outcome {
             Ok((outcome, steps)) => {
@@ -171,19 +178,34 @@ pub fn compute(
         let go_on = seen(&end);
         ends.push(end);
         if !go_on {
-            return None;
+            return Ok(None);
         }
     }
-    Some((rows, ends))
+    Ok(Some((rows, ends)))
 }
 
-/// Runs one run of the plan; gives its outcome and its number of steps.
-pub fn outcome(plan: &Plan, preparations: &Preparations, run: PlannedRun) -> Result<(Outcome, u64), String> {
-    let prepared = preparations.get(plan, run.setting)?;
+/// An outcome with the run's number of steps, or why the run failed.
+type Computed = Result<(Outcome, u64), String>;
+
+/// Runs one run of the plan.
+fn outcome(
+    plan: &Plan,
+    preparations: &Preparations,
+    run: PlannedRun,
+    place: Option<&Keeper>,
+) -> Result<Computed, Failure> {
+    let prepared = match preparations.get(plan, run.setting) {
+        Ok(prepared) => prepared,
+        Err(why) => return Ok(Err(why)),
+    };
     let spec = prepared.spec();
     let costly_everywhere = run.seed_index < spec.record.costly_seeds;
-    let job = Job { prepared: &prepared, seed: run.seed, costly_everywhere };
-    Ok((run_one(&job).map_err(|error| error.to_string())?, spec.steps))
+    let job = Job { keeper: place.cloned(), ..Job::new(&prepared, run.seed, costly_everywhere) };
+    match run_one(&job) {
+        Ok(outcome) => Ok(Ok((outcome, spec.steps))),
+        Err(Trouble::Spec(error)) => Ok(Err(error.to_string())),
+        Err(Trouble::Checkpoint(failure)) => Err(failure),
+    }
 }
 
 fn ended(run: u64, outcome: &Outcome, steps: u64) -> RunEnd {

@@ -1,9 +1,9 @@
 //! How long a sweep will take and what it needs, from a few of its runs.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use stepwell::data::{Dataset, Samples};
-use stepwell::run::{Status, record};
+use stepwell::run::{Recording, Status};
 
 use crate::arrays::Files;
 use crate::interrupt;
@@ -14,15 +14,17 @@ use crate::sweep::plan::Plan;
 pub struct Estimate {
     /// Seconds a run takes, on one core, on average.
     pub seconds_per_run: f64,
+    /// Seconds that the longest of the runs that were tried takes.
+    pub longest_run: f64,
     /// Memory a thread needs for data and records, in bytes.
     pub bytes_per_thread: f64,
     /// Size of all files of results, in bytes.
     pub disk: f64,
 }
 
-/// Settings that are tried, and how long each may take.
+/// Settings that are tried, and how many seconds each may take.
 const TRIED: u64 = 5;
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: f64 = 0.4;
 /// A row in memory (run, step, series, value) and, packed, in a file.
 const ROW_IN_MEMORY: f64 = 28.0;
 const ROW_IN_FILE: f64 = 11.0;
@@ -30,10 +32,11 @@ const ROW_IN_FILE: f64 = 11.0;
 /// Tries runs that are spread over the plan.
 pub fn estimate(plan: &Plan) -> Result<Estimate, String> {
     let tried = TRIED.min(plan.runs());
-    let mut sum = Estimate { seconds_per_run: 0.0, bytes_per_thread: 0.0, disk: 0.0 };
+    let mut sum = Estimate { seconds_per_run: 0.0, longest_run: 0.0, bytes_per_thread: 0.0, disk: 0.0 };
     for k in 0..tried {
         let one = try_run(plan, (2 * k + 1) * plan.runs() / (2 * tried))?;
         sum.seconds_per_run += one.seconds_per_run / tried as f64;
+        sum.longest_run = sum.longest_run.max(one.longest_run);
         sum.bytes_per_thread = sum.bytes_per_thread.max(one.bytes_per_thread);
         sum.disk += one.disk / tried as f64 * plan.runs() as f64;
     }
@@ -48,32 +51,34 @@ fn try_run(plan: &Plan, run: u64) -> Result<Estimate, String> {
     // the data set of a file or of NumPy's stream is read once; one that is drawn for each seed counts for each run
     let preparation = started.elapsed();
     let data = prepared.data(run.seed).map_err(|error| error.to_string())?;
-    let mut runner = prepared.start(run.seed, data.clone());
+    let runner = prepared.start(run.seed, data.clone());
     let instruments = prepared.instruments(&data);
     let spec = prepared.spec();
     let record_plan = prepared.record_plan(run.seed_index < spec.record.costly_seeds);
-    let mut dense: Option<(u64, Duration)> = None;
-    let mut last_step = 0;
-    let (status, records) = record(&mut *runner, &instruments, &record_plan, |step, _, _| {
-        last_step = step;
-        let elapsed = started.elapsed() - preparation;
-        if step > spec.record.first && dense.is_none() {
-            dense = Some((step, elapsed));
+    let mut recording = Recording::new(runner, &instruments, &record_plan);
+    let elapsed = || (started.elapsed() - preparation).as_secs_f64();
+    // from one recording step to the next, or in parts where these are far apart
+    let mut slice = 1;
+    let (mut step, mut dense) = (0, None);
+    while recording.advance(slice) == Status::Running && elapsed() < PATIENCE && !interrupt::requested() {
+        step += slice;
+        if step > spec.record.first {
+            dense.get_or_insert((step, elapsed()));
+            slice = (2 * slice).min(1 << 14);
         }
-        elapsed < PATIENCE && !interrupt::requested()
-    });
-    let elapsed = (started.elapsed() - preparation).as_secs_f64();
-    let seconds_per_run = match (status, dense) {
-        (Status::Running, Some((step, until))) if last_step > step => {
-            let pace = (elapsed - until.as_secs_f64()) / (last_step - step) as f64;
-            until.as_secs_f64() + pace * (spec.steps - step) as f64
+    }
+    let seconds_per_run = match (recording.status(), dense) {
+        (Status::Running, Some((from, until))) if step > from => {
+            until + (elapsed() - until) / (step - from) as f64 * (spec.steps - from) as f64
         }
-        (Status::Running, _) => elapsed * spec.steps as f64 / last_step.max(1) as f64,
-        _ => elapsed,
+        (Status::Running, _) => elapsed() * spec.steps as f64 / step.max(1) as f64,
+        _ => elapsed(),
     };
+    let records = recording.records();
     let rows = record_plan.grid.len() as f64 * records.series.len() as f64;
     Ok(Estimate {
         seconds_per_run,
+        longest_run: seconds_per_run,
         bytes_per_thread: size_of_data(&data) + 2.0 * rows * ROW_IN_MEMORY * plan.runs_per_chunk as f64,
         disk: rows * ROW_IN_FILE,
     })
@@ -87,7 +92,7 @@ fn size_of_data(data: &Dataset) -> f64 {
 /// A duration for people.
 pub fn duration_text(seconds: f64) -> String {
     match seconds {
-        s if s < 1.0 => "less than a second".into(),
+        s if s < 1.0 => "1 s".into(),
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),

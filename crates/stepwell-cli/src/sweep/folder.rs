@@ -1,12 +1,14 @@
 //! The folder of a sweep: its plan, a file a chunk, and locks. It alone says what is done.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint;
 use crate::failure::Failure;
-use crate::store::Folder;
+use crate::store::{Folder, Lock};
 use crate::sweep::chunk::{End, RunEnd};
 use crate::sweep::chunk_file::ChunkFile;
+use crate::sweep::estimate::estimate;
 use crate::sweep::plan::Plan;
 
 /// A folder with a frozen plan.
@@ -55,28 +57,22 @@ impl Standing {
     }
 }
 
-/// A lock that ends with its owner, however that ends.
-pub struct Lock {
-    _file: File,
-    path: Option<PathBuf>,
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Whoever opened the file before may lock what is no longer there, and compute a chunk twice: to the same bytes.
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
 const PLAN_FILE: &str = "plan.toml";
+const RUNS: &str = "runs";
 
 impl SweepFolder {
     /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
-    /// soon as it has results.
-    pub fn freeze(path: &Path, plan: Plan) -> Result<Self, Failure> {
+    /// soon as it has results. Where the sweep's file leaves it open, it is decided here whether the runs are long.
+    pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, Failure> {
         let folder = Folder::create(path)?;
+        if open {
+            // what was decided once stays so, however fast the machine is today
+            let there = folder.read(PLAN_FILE).and_then(|text| Plan::thaw(&String::from_utf8(text).ok()?).ok());
+            let (there, long) = (there.map(|(plan, _)| plan), plan.with_long_runs());
+            if there.as_ref() == Some(&long) || there.as_ref() != Some(&plan) && takes_long(&plan)? {
+                plan = long;
+            }
+        }
         let (text, _) = plan.frozen()?;
         if folder.read(PLAN_FILE).is_some_and(|there| there != text.as_bytes()) {
             let _alone = lock_whole(path, true)?;
@@ -155,14 +151,41 @@ impl SweepFolder {
 
     /// Takes a chunk; `None` if another process has it.
     pub fn lock(&self, chunk: u64) -> Result<Option<Lock>, Failure> {
-        let path = self.chunks.path().join(format!("{}.lock", chunk_name(chunk)));
-        let file = File::options().create(true).append(true).open(&path);
-        let file = file.map_err(|error| Failure::other(format!("{}: {error}", path.display())))?;
-        Ok(match file.try_lock() {
-            Err(TryLockError::WouldBlock) => None,
-            // where the file system has no locks, computing a chunk twice is harmless
-            Ok(()) | Err(TryLockError::Error(_)) => Some(Lock { _file: file, path: Some(path) }),
-        })
+        let taken = if self.plan.long_runs {
+            Folder::create(&self.run_folder(chunk))
+                .and_then(|folder| Lock::take_and_remove(&folder.path().join("lock")))
+        } else {
+            Lock::take_and_remove(&self.chunks.path().join(format!("{}.lock", chunk_name(chunk))))
+        };
+        match taken {
+            // whoever has written the chunk removes the folder of its run
+            Err(_) if self.has(chunk) => Ok(None),
+            taken => taken,
+        }
+    }
+
+    /// The folder of a long run, for its lock and its checkpoint. Such a run is a chunk of its own.
+    pub fn run_folder(&self, run: u64) -> PathBuf {
+        self.path.join(RUNS).join(format!("{run:05}"))
+    }
+
+    /// Removes the folder of a long run whose chunk is written.
+    pub fn remove_run_folder(&self, run: u64) {
+        if self.plan.long_runs {
+            let _ = fs::remove_dir_all(self.run_folder(run));
+        }
+    }
+
+    /// Long runs that have a checkpoint, with the number of steps that they have taken.
+    pub fn under_way(&self) -> Vec<(u64, u64)> {
+        let entries = fs::read_dir(self.path.join(RUNS)).into_iter().flatten().flatten();
+        let one = |entry: fs::DirEntry| {
+            let run = entry.file_name().to_str()?.parse().ok()?;
+            Some((run, checkpoint::steps_taken(&entry.path())?))
+        };
+        let mut all: Vec<(u64, u64)> = entries.filter_map(one).filter(|(run, _)| !self.has(*run)).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Reads the footers of all chunks.
@@ -188,6 +211,7 @@ impl SweepFolder {
 
     /// Removes what killed processes left behind, once nobody needs it any more.
     pub fn tidy(&self) {
+        let _ = fs::remove_dir_all(self.path.join(RUNS));
         let Ok(entries) = fs::read_dir(self.chunks.path()) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
@@ -196,6 +220,13 @@ impl SweepFolder {
             }
         }
     }
+}
+
+/// Runs are long if one of those that are tried is estimated to take more seconds than this on one core.
+pub const LONG: f64 = 60.0;
+
+fn takes_long(plan: &Plan) -> Result<bool, Failure> {
+    Ok(estimate(plan).map_err(Failure::input)?.longest_run > LONG)
 }
 
 fn chunk_name(chunk: u64) -> String {
@@ -209,14 +240,10 @@ fn has_results(path: &Path) -> bool {
 
 /// A lock of the whole folder: shared by those who compute, alone for those who remove.
 fn lock_whole(path: &Path, alone: bool) -> Result<Lock, Failure> {
-    let place = path.join("lock");
-    let file = File::options().create(true).append(true).open(&place);
-    let file = file.map_err(|error| Failure::other(format!("{}: {error}", place.display())))?;
-    match if alone { file.try_lock() } else { file.try_lock_shared() } {
-        Err(TryLockError::WouldBlock) => Err(Failure::locked(format!(
+    Lock::take(&path.join("lock"), alone)?.ok_or_else(|| {
+        Failure::locked(format!(
             "{} is being worked on by another process; try again when it has ended",
             path.display()
-        ))),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(Lock { _file: file, path: None }),
-    }
+        ))
+    })
 }

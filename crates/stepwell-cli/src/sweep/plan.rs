@@ -14,7 +14,7 @@ use crate::sweep::axes::Settings;
 use crate::sweep::sweep_file::SweepFile;
 
 /// A plan. Run k has setting `k / seeds` and the `k % seeds`-th seed; chunk c is the runs from `c * runs_per_chunk` on.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The program's version: another one may compute other bits.
@@ -25,6 +25,8 @@ pub struct Plan {
     pub seeds: u64,
     /// Runs in a file of results.
     pub runs_per_chunk: u64,
+    /// Whether each run has a folder of its own with a lock and a checkpoint, and a file of results.
+    pub long_runs: bool,
     /// The keys that are varied.
     pub keys: Vec<String>,
     /// Their values, one row a setting.
@@ -36,7 +38,7 @@ pub struct Plan {
 }
 
 /// A file that results depend on.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HashedFile {
     /// Its absolute path.
@@ -73,6 +75,7 @@ impl Plan {
             first_seed: file.first_seed,
             seeds: file.seeds,
             runs_per_chunk: 1,
+            long_runs: false,
             keys,
             settings: rows,
             files: Vec::new(),
@@ -83,7 +86,12 @@ impl Plan {
             Some(runs) => runs.max(plan.runs().div_ceil(MOST_CHUNKS)),
             None => plan.good_runs_per_chunk()?,
         };
-        Ok(plan)
+        Ok(if file.long_runs == Some(true) { plan.with_long_runs() } else { plan })
+    }
+
+    /// The same plan for long runs.
+    pub fn with_long_runs(&self) -> Self {
+        Self { runs_per_chunk: 1, long_runs: true, ..self.clone() }
     }
 
     /// Reads each setting, prepares the first of them, and hashes the files they name.

@@ -37,10 +37,12 @@ impl ArrayJob<'_> {
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output="{log}"
-{program} --jobs "${{SLURM_CPUS_PER_TASK:-1}}" sweep work {folder} --shard "$SLURM_ARRAY_TASK_ID/{tasks}" &
-worker=$!
+worker=
 stopping=
 trap 'stopping=yes; kill -TERM "$worker" 2>/dev/null' TERM
+{program} --jobs "${{SLURM_CPUS_PER_TASK:-1}}" sweep work {folder} --shard "$SLURM_ARRAY_TASK_ID/{tasks}" &
+worker=$!
+[ -z "$stopping" ] || kill -TERM "$worker"
 wait "$worker"
 code=$?
 while kill -0 "$worker" 2>/dev/null; do

@@ -26,6 +26,8 @@ pub struct SweepFile {
     pub first_seed: u64,
     /// Runs in a file of results.
     pub runs_per_chunk: Option<u64>,
+    /// Whether each run has a folder of its own with a checkpoint; decided by an estimate unless given.
+    pub long_runs: Option<bool>,
     /// Changes of the base, for all runs.
     #[serde(default)]
     set: toml::Table,
@@ -80,7 +82,17 @@ impl SweepFile {
         if self.runs_per_chunk == Some(0) {
             return Err("runs_per_chunk = 0, expected at least 1".into());
         }
+        if self.long_runs == Some(true) && self.runs_per_chunk.is_some() {
+            return Err(
+                "runs_per_chunk with long_runs = true, expected one of them: a long run has a file of its own".into()
+            );
+        }
         Ok(())
+    }
+
+    /// Whether it is left open if its runs are long.
+    pub fn leaves_open(&self) -> bool {
+        self.long_runs.is_none() && self.runs_per_chunk.is_none()
     }
 
     /// The base with its changes, as a table with all defaults and with absolute paths.

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
+use crate::checkpoint::Keeper;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::store::Lock;
 use crate::sweep::chunk::{End, Preparations, RunEnd, compute};
 use crate::sweep::chunk_file::to_bytes;
-use crate::sweep::folder::{Lock, Standing, SweepFolder};
+use crate::sweep::folder::{Standing, SweepFolder};
 
 /// Threads that compute chunks.
 pub struct Workers<'a> {
@@ -80,7 +82,11 @@ impl<'a> Workers<'a> {
             }
             drop(sender);
             for finished in receiver {
-                let written = finished.and_then(|(chunk, bytes, _lock)| self.folder.write(chunk, &bytes));
+                let written = finished.and_then(|(chunk, bytes, _lock)| {
+                    self.folder.write(chunk, &bytes)?;
+                    self.folder.remove_run_folder(chunk);
+                    Ok(())
+                });
                 if written.is_err() && result.is_ok() {
                     self.stopping.store(true, Ordering::SeqCst);
                     result = written;
@@ -99,16 +105,25 @@ impl<'a> Workers<'a> {
             Ok(None) => return elsewhere.lock().unwrap_or_else(PoisonError::into_inner).push(chunk),
             Ok(Some(_)) if self.folder.has(chunk) => return self.count_of_others(chunk),
             Ok(Some(lock)) => {
-                let computed = compute(&self.folder.plan, &self.preparations, chunk, |end| self.seen(end));
-                let Some((rows, ends)) = computed else { return };
-                let bytes = to_bytes(&self.folder.hash, chunk, &rows, &ends);
-                bytes
-                    .map(|bytes| (chunk, bytes, lock))
-                    .map_err(|error| Failure::other(format!("chunk {chunk}: {error}")))
+                let keeper = self.keeper(chunk);
+                let seen = |end: &RunEnd| self.seen(end);
+                match compute(&self.folder.plan, &self.preparations, chunk, keeper.as_ref(), seen) {
+                    Ok(None) => return,
+                    Ok(Some((rows, ends))) => to_bytes(&self.folder.hash, chunk, &rows, &ends)
+                        .map(|bytes| (chunk, bytes, lock))
+                        .map_err(|error| Failure::other(format!("chunk {chunk}: {error}"))),
+                    Err(failure) => Err(failure),
+                }
             }
         };
         // the receiver lives as long as the threads do
         let _ = sender.send(message);
+    }
+
+    /// Where the run of this chunk keeps its checkpoint, if it is long.
+    fn keeper(&self, chunk: u64) -> Option<Keeper> {
+        let description = || format!("run {chunk} of plan {}", self.folder.hash);
+        self.folder.plan.long_runs.then(|| Keeper::new(&self.folder.run_folder(chunk), &description()))
     }
 
     /// Another process has computed the chunk meanwhile.

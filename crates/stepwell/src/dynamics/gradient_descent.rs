@@ -18,4 +18,12 @@ impl Dynamics for GradientDescent {
         }
         step_sizes.len()
     }
+
+    fn position(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn seek(&mut self, position: &[u64]) -> bool {
+        position.is_empty()
+    }
 }

@@ -57,4 +57,12 @@ impl Dynamics for LabelNoise {
         }
         step_sizes.len()
     }
+
+    fn position(&self) -> Vec<u64> {
+        self.sampler.position()
+    }
+
+    fn seek(&mut self, position: &[u64]) -> bool {
+        self.sampler.seek(position)
+    }
 }

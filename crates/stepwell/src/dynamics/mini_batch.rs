@@ -88,4 +88,22 @@ impl Dynamics for MiniBatch {
         }
         step_sizes.len()
     }
+
+    fn position(&self) -> Vec<u64> {
+        // the place in the epoch, the order, then the stream
+        let order = self.order.iter().map(|i| u64::from(*i));
+        [self.position as u64].into_iter().chain(order).chain(self.sampler.position()).collect()
+    }
+
+    fn seek(&mut self, position: &[u64]) -> bool {
+        let Some((place, rest)) = position.split_first() else { return false };
+        let Some((order, stream)) = rest.split_at_checked(self.order.len()) else { return false };
+        let good = *place <= order.len() as u64 && order.iter().all(|i| *i < u64::from(self.sampler.samples()));
+        if !good || !self.sampler.seek(stream) {
+            return false;
+        }
+        self.position = *place as usize;
+        self.order = order.iter().map(|i| *i as u32).collect();
+        true
+    }
 }

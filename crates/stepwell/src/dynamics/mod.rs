@@ -46,6 +46,13 @@ pub trait Dynamics: Clone + Send + Sync + 'static {
     ///
     /// The bits do not depend on how a run is cut into calls. Must be `#[inline(always)]`.
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize;
+
+    /// What it carries from one step to the next beside the parameters (positions of its streams, an order of the
+    /// samples), as words.
+    fn position(&self) -> Vec<u64>;
+
+    /// Goes to a [`Dynamics::position`] of the same dynamics; false if it is none.
+    fn seek(&mut self, position: &[u64]) -> bool;
 }
 
 /// Whether the square of a residual is a finite number.

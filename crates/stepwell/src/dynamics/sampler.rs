@@ -38,6 +38,11 @@ impl Sampler {
         Self::new(IndexSource::Own(Box::new(Stream::new(seed, Purpose::Batch))), n)
     }
 
+    /// The number n of samples.
+    pub fn samples(&self) -> u32 {
+        self.n
+    }
+
     /// The next index.
     #[inline]
     pub fn draw(&mut self) -> usize {
@@ -56,6 +61,26 @@ impl Sampler {
                 *next += count;
             }
         }
+    }
+
+    /// Where its source stands, as words.
+    pub fn position(&self) -> Vec<u64> {
+        match &self.source {
+            IndexSource::Own(stream) => vec![stream.position()],
+            IndexSource::NumpyLegacy(stream) => stream.position(),
+            IndexSource::Replay { next, .. } => vec![*next as u64],
+        }
+    }
+
+    /// Goes to a [`Sampler::position`] of the same source; false if it is none.
+    pub fn seek(&mut self, position: &[u64]) -> bool {
+        match (&mut self.source, position) {
+            (IndexSource::Own(stream), [word]) => stream.seek(*word),
+            (IndexSource::NumpyLegacy(stream), position) => return stream.seek(position),
+            (IndexSource::Replay { next, .. }, [index]) => *next = *index as usize,
+            _ => return false,
+        }
+        true
     }
 
     /// The next index below `n`, for shuffles.

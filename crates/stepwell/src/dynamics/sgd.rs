@@ -49,4 +49,12 @@ impl Dynamics for Sgd {
         }
         taken
     }
+
+    fn position(&self) -> Vec<u64> {
+        self.sampler.position()
+    }
+
+    fn seek(&mut self, position: &[u64]) -> bool {
+        self.sampler.seek(position)
+    }
 }

@@ -61,6 +61,11 @@ impl Stream {
         self.cached_normal = None;
     }
 
+    /// The number of the word that comes next.
+    pub fn position(&self) -> u64 {
+        (self.generator.get_word_pos() / 2) as u64
+    }
+
     /// The next 64 random bits.
     #[inline]
     pub fn word(&mut self) -> u64 {

@@ -132,6 +132,11 @@ impl Normals {
         self.stream.seek(k);
     }
 
+    /// The number of the normal that comes next.
+    pub fn position(&self) -> u64 {
+        self.stream.position()
+    }
+
     /// The next normal.
     pub fn draw(&mut self) -> f64 {
         normal_of(self.stream.word(), &ZIGGURAT)

@@ -31,6 +31,21 @@ impl NumpyLegacy {
         Self { state, next: N, cached_normal: None }
     }
 
+    /// Where the stream stands: its 624 words, which of them comes next, and the bits of the normal that is kept, if any.
+    pub fn position(&self) -> Vec<u64> {
+        let words = self.state.iter().map(|word| u64::from(*word)).chain([self.next as u64]);
+        words.chain(self.cached_normal.map(f64::to_bits)).collect()
+    }
+
+    /// Goes to a [`NumpyLegacy::position`]; false, with nothing changed, if it is none.
+    pub fn seek(&mut self, position: &[u64]) -> bool {
+        let Some((state, [next, normal @ ..])) = position.split_at_checked(N) else { return false };
+        let words: Vec<u32> = state.iter().filter_map(|word| u32::try_from(*word).ok()).collect();
+        let (Ok(state), true) = (words.try_into(), *next <= N as u64 && normal.len() <= 1) else { return false };
+        *self = Self { state, next: *next as usize, cached_normal: normal.first().map(|bits| f64::from_bits(*bits)) };
+        true
+    }
+
     fn refill(&mut self) {
         let s = &mut self.state;
         // without remainders, so that they are no divisions
@@ -130,6 +145,20 @@ mod tests {
         assert_eq!(first, [37, 12, 72, 9, 75, 5, 79, 64, 16, 1]);
         let mut stream = NumpyLegacy::new(1);
         assert_eq!(fingerprint((0..100_001).map(|_| u64::from(stream.below(80)))), INTEGERS_SEED_1);
+    }
+
+    #[test]
+    fn a_position_is_all_it_is() {
+        let mut stream = NumpyLegacy::new(3);
+        for _ in 0..701 {
+            stream.normal();
+        }
+        let mut other = NumpyLegacy::new(4);
+        assert!(other.seek(&stream.position()));
+        for _ in 0..2000 {
+            assert_eq!(stream.normal().to_bits(), other.normal().to_bits());
+        }
+        assert!(!other.seek(&[1, 2]) && !other.seek(&[u64::MAX; N + 1]) && !other.seek(&[N as u64 + 1; N + 1]));
     }
 
     const NORMALS_SEED_0: u64 = 0x9b9f_2ab1_6413_6771;

@@ -90,14 +90,12 @@ impl Reproduction for Regimes {
 }
 
 fn measure(file: &SpecFile, count: u64) -> Result<Vec<Regime>, Failure> {
-    let explain = |error| file.explain(&error);
     let mut regimes = Vec::new();
     let bar = progress::bar(count * file.spec.variants.len() as u64, "runs");
     for variant in &file.spec.variants {
         let prepared = file.prepare(&file.spec.with_variant(variant))?;
-        let jobs: Vec<Job<'_>> =
-            (1..=count).map(|seed| Job { prepared: &prepared, seed, costly_everywhere: false }).collect();
-        let outcomes = run_all(&jobs, &bar).map_err(explain)?;
+        let jobs: Vec<Job<'_>> = (1..=count).map(|seed| Job::new(&prepared, seed, false)).collect();
+        let outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?;
         drop(jobs);
         let runs = outcomes.into_iter().map(|outcome| compare(file, &prepared, outcome)).collect::<Result<_, _>>()?;
         regimes.push(Regime { label: variant.label.clone(), prepared, runs });

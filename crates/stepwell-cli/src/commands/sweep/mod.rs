@@ -39,7 +39,12 @@ fn open(sweep: &Path, out: Option<&Path>) -> Result<SweepFolder, Failure> {
             Some(_) => Err(Failure::usage(format!("--out goes with a sweep's file; {} is a folder", sweep.display()))),
         };
     }
-    let plan = Plan::new(&SweepFile::read(sweep)?)?;
+    let file = SweepFile::read(sweep)?;
+    let plan = Plan::new(&file)?;
     let stem = || sweep.file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy().into_owned());
-    SweepFolder::freeze(&out.map_or_else(|| PathBuf::from("results").join(stem()), Path::to_path_buf), plan)
+    SweepFolder::freeze(
+        &out.map_or_else(|| PathBuf::from("results").join(stem()), Path::to_path_buf),
+        plan,
+        file.leaves_open(),
+    )
 }

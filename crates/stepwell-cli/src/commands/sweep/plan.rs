@@ -28,6 +28,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
             "runs": plan.runs(),
             "runs_done": standing.done(),
             "runs_left": left,
+            "long_runs": plan.long_runs,
             "chunks": plan.chunks(),
             "chunks_left": standing.missing.len() + standing.corrupt.len(),
             "seconds_left": seconds,
@@ -40,7 +41,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
     let varied = if plan.keys.is_empty() { String::new() } else { format!("varied   {}\n", plan.keys.join(", ")) };
     print(&format!(
         "runs     {} ({} settings x {} seeds), {} done, {} left\n{varied}\
-         chunks   {} of {} runs, {} left\n\
+         chunks   {} of {} runs{long}, {} left\n\
          time     about {} on {threads} threads\n\
          memory   about {} beside the program\n\
          disk     about {}\n\
@@ -58,6 +59,7 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
         size_text(memory),
         size_text(estimate.disk),
         &folder.hash[..12],
+        long = if plan.long_runs { " (long, with checkpoints)" } else { "" },
         place = folder.path().display(),
     ))?;
     Ok(ExitCode::SUCCESS)

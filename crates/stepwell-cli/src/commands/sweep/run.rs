@@ -24,6 +24,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 pub fn compute(folder: &SweepFolder, chunks: &[u64], fail_fast: bool) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     folder.plan.check_unchanged()?;
+    if folder.plan.long_runs {
+        interrupt::stop_runs_in_hand();
+    }
     let lock = folder.work_on()?;
     let standing = folder.standing_of(chunks.iter().copied());
     if let Some((chunk, why)) = standing.corrupt.first() {

@@ -23,15 +23,18 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
             "finished": standing.finished,
             "diverged": standing.diverged,
             "failed": standing.failed,
+            "under_way": folder.under_way().iter().map(|(run, step)| json!({ "run": run, "step": step })).collect::<Vec<_>>(),
             "chunks": folder.plan.chunks(),
             "chunks_missing": standing.missing.len(),
             "chunks_corrupt": standing.corrupt.iter().map(|(chunk, _)| chunk).collect::<Vec<_>>(),
         }))?;
     } else {
         let share = Share::of(standing.diverged as usize, done as usize);
+        let under_way: String =
+            folder.under_way().iter().map(|(run, step)| under_way_text(&folder, *run, *step)).collect();
         let diverged = if done == 0 { "0".into() } else { share_text(&share) };
         print(&format!(
-            "runs     {} of {} done, {} left\ndiverged {diverged}\nfailed   {}\nchunks   {} of {}, {} damaged\n",
+            "runs     {} of {} done, {} left\ndiverged {diverged}\nfailed   {}\nchunks   {} of {}, {} damaged\n{under_way}",
             thousands(done),
             thousands(total),
             thousands(total - done),
@@ -48,4 +51,10 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {
         eprintln!("{}: {why}", folder.chunk_path(*chunk).display());
     }
     Ok(if standing.corrupt.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(code::CORRUPT) })
+}
+
+/// A long run that has a checkpoint.
+fn under_way_text(folder: &SweepFolder, run: u64, step: u64) -> String {
+    let steps = folder.plan.spec(folder.plan.run(run).setting).map_or(0, |spec| spec.steps);
+    format!("run {run:<4} at step {} of {}\n", thousands(step), thousands(steps))
 }

@@ -256,6 +256,16 @@ impl Dynamics for Sde {
         }
         step_sizes.len()
     }
+
+    fn position(&self) -> Vec<u64> {
+        vec![self.normals.position()]
+    }
+
+    fn seek(&mut self, position: &[u64]) -> bool {
+        let [normal] = position else { return false };
+        self.normals.seek(*normal);
+        true
+    }
 }
 
 #[cfg(test)]

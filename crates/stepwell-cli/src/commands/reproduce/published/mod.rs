@@ -142,12 +142,12 @@ fn measure(file: &SpecFile, settings: &[Setting], count: u64) -> Result<Vec<Meas
     let costly_seeds = file.spec.record.costly_seeds;
     let mut jobs = Vec::new();
     for setting in settings {
-        jobs.extend(setting.as_published.iter().map(|prepared| Job { prepared, seed: 1, costly_everywhere: true }));
-        let over_seeds = |seed| Job { prepared: &setting.over_seeds, seed, costly_everywhere: seed <= costly_seeds };
+        jobs.extend(setting.as_published.iter().map(|prepared| Job::new(prepared, 1, true)));
+        let over_seeds = |seed| Job::new(&setting.over_seeds, seed, seed <= costly_seeds);
         jobs.extend((1..=count).map(over_seeds));
     }
     let bar = progress::bar(jobs.len() as u64, "runs");
-    let outcomes = run_all(&jobs, &bar).map_err(|error| file.explain(&error))?;
+    let outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?;
     bar.finish_and_clear();
     let mut outcomes = outcomes.into_iter();
     let mut measured = Vec::new();

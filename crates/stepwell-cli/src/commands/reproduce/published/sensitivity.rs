@@ -33,8 +33,7 @@ impl Sensitivity {
         let nudged = file.prepare(&spec)?;
         let instruments = nudged.instruments(&data);
         let plan = nudged.record_plan(false);
-        let mut runner = nudged.start(run.seed, data);
-        let (status, records) = record(&mut *runner, &instruments, &plan, |_, _, _| true);
+        let (status, records) = record(nudged.start(run.seed, data), &instruments, &plan);
         Ok(Self::between(&run.records, &records, run.diverged(), matches!(status, Status::Diverged { .. })))
     }
 
