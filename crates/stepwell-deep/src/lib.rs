@@ -1,1 +1,4 @@
 //! Deep networks on images under SGD with large step sizes: data sets, networks, training, metrics.
+
+pub mod engine;
+pub mod network;
