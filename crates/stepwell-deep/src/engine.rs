@@ -42,7 +42,10 @@ impl Engine {
     /// If the program was built without it.
     pub fn device(self) -> Result<Device, EngineError> {
         match self {
-            Self::Cpu => Ok(Device::flex()),
+            Self::Cpu => {
+                keep_freed_memory();
+                Ok(Device::flex())
+            }
             #[cfg(feature = "cuda")]
             Self::Cuda(index) => Ok(Device::cuda(index)),
             #[cfg(not(feature = "cuda"))]
@@ -52,6 +55,22 @@ impl Engine {
             #[cfg(not(feature = "wgpu"))]
             Self::Wgpu => Err(EngineError::NotBuilt("wgpu")),
         }
+    }
+}
+
+/// Lets the allocator keep what a step frees for the next step, which needs the same again: by default glibc returns large
+/// blocks to the system, and every step pays for fresh pages.
+fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: `mallopt` takes two integers and may be called at any time.
+        ONCE.call_once(|| unsafe {
+            libc::mallopt(libc::M_MMAP_MAX, 0);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+            libc::mallopt(libc::M_TOP_PAD, 1 << 26);
+            libc::mallopt(libc::M_ARENA_MAX, 1);
+        });
     }
 }
 

@@ -1,11 +1,12 @@
 //! Batch normalization with PyTorch's conventions.
 
-use burn::tensor::module::batch_norm_train;
+use burn::tensor::activation::relu;
 
 use super::layout::{Layout, Start};
 use super::pass::{Mode, Pass};
 use super::weights::BatchStatistics;
 use crate::engine::Tensor;
+use crate::layer_ops::normalize;
 
 /// Added to the variance under the root.
 const EPSILON: f64 = 1e-5;
@@ -32,26 +33,27 @@ impl BatchNorm {
     }
 
     pub fn forward(&self, pass: &mut Pass<'_>, x: Tensor<4>) -> Tensor<4> {
-        let gamma = pass.parameter(self.weight, [self.channels]);
-        let beta = pass.parameter(self.bias, [self.channels]);
-        match pass.mode {
-            Mode::Train => self.with_batch_statistics(pass, x, gamma, beta),
-            Mode::Evaluate => self.with_running_statistics(pass, x, gamma, beta),
-        }
+        self.apply(pass, x, false)
     }
 
     /// The usual pair: batch normalization, then the positive part.
     pub fn forward_relu(&self, pass: &mut Pass<'_>, x: Tensor<4>) -> Tensor<4> {
-        burn::tensor::activation::relu(self.forward(pass, x))
+        self.apply(pass, x, true)
     }
 
-    fn with_batch_statistics(&self, pass: &mut Pass<'_>, x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>) -> Tensor<4> {
+    fn apply(&self, pass: &mut Pass<'_>, x: Tensor<4>, then_relu: bool) -> Tensor<4> {
+        let gamma = pass.parameter(self.weight, [self.channels]);
+        let beta = pass.parameter(self.bias, [self.channels]);
+        if pass.mode == Mode::Evaluate {
+            let y = self.with_running_statistics(pass, x, gamma, beta);
+            return if then_relu { relu(y) } else { y };
+        }
         let [n, _, height, width] = x.dims();
         let count = (n * height * width) as f64;
-        let normalized = batch_norm_train(x, gamma, beta, EPSILON);
-        let unbiased = normalized.variance.without_autodiff() * (count / (count - 1.0).max(1.0));
+        let normalized = normalize(x, gamma, beta, EPSILON, then_relu);
+        let unbiased = normalized.variance * (count / (count - 1.0).max(1.0));
         debug_assert_eq!(pass.statistics.len(), self.running, "layers run in the layout's order");
-        pass.statistics.push(BatchStatistics { mean: normalized.mean.without_autodiff(), variance: unbiased });
+        pass.statistics.push(BatchStatistics { mean: normalized.mean, variance: unbiased });
         normalized.output
     }
 

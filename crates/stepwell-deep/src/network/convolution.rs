@@ -1,11 +1,9 @@
 //! Convolution without bias, "same" padding for odd kernels.
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
-
 use super::layout::{Layout, Start};
 use super::pass::Pass;
 use crate::engine::Tensor;
+use crate::layer_ops::convolve;
 
 /// `y[n, o, i, j] = sum_{c, a, b} w[o, c, a, b] x[n, c, s i + a - p, s j + b - p]` with zeros outside, `p = (k - 1) / 2`.
 #[derive(Clone, Debug)]
@@ -22,8 +20,6 @@ impl Convolution {
     }
 
     pub fn forward(&self, pass: &Pass<'_>, x: Tensor<4>) -> Tensor<4> {
-        let padding = (self.shape[2] - 1) / 2;
-        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], 1);
-        conv2d(x, pass.parameter(self.weight, self.shape), None, options)
+        convolve(x, pass.parameter(self.weight, self.shape), self.stride)
     }
 }

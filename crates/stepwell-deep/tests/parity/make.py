@@ -176,4 +176,5 @@ def main():
     save_file(tensors, os.path.join(os.path.dirname(os.path.abspath(__file__)), "parity.safetensors"))
 
 
-main()
+if __name__ == "__main__":
+    main()
