@@ -1,7 +1,8 @@
-//! Convolution and its two gradients, as products of matrices with the patches of one sample at a time.
+//! Convolution and its two gradients, one sample at a time: 3 x 3 directly, others as products of matrices with patches.
 
 use rayon::prelude::*;
 
+use super::direct::{self, Bordered, Packed};
 use super::matmul::{Matrix, multiply};
 
 /// Groups of samples whose weight gradients are summed apart: fixed, whatever the number of threads.
@@ -53,6 +54,11 @@ impl Sizes {
         self.output_len() / self.outputs
     }
 
+    /// True for what `direct` computes: its tail reads at most the borders of maps this wide.
+    fn is_direct(&self) -> bool {
+        self.kernel == 3 && self.stride == 1 && self.input[2] >= 6
+    }
+
     /// True if the patches are the input itself.
     fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1
@@ -62,13 +68,20 @@ impl Sizes {
 /// The output (samples x outputs x positions) of inputs `x` under weights `w` (outputs x patch).
 pub fn forward(sizes: &Sizes, x: &[f32], w: &[f32]) -> Vec<f32> {
     let mut y = vec![0.0; sizes.samples * sizes.output_len()];
-    let weights = Matrix::new(w, sizes.outputs, sizes.patch());
-    y.par_chunks_mut(sizes.output_len()).zip(x.par_chunks(sizes.input_len())).for_each_init(
-        Vec::new,
-        |scratch, (y, x)| {
-            multiply(y, weights, patches(sizes, x, scratch), false);
-        },
-    );
+    let samples = y.par_chunks_mut(sizes.output_len()).zip(x.par_chunks(sizes.input_len()));
+    if sizes.is_direct() {
+        let weights = Packed::new(w, sizes.patch());
+        samples.for_each_init(Bordered::new, |bordered, (y, x)| {
+            bordered.fill(x, sizes.input[1], sizes.input[2]);
+            direct::forward(bordered, &weights, y);
+        });
+    } else if sizes.is_pointwise() && direct::fits_pointwise(sizes.positions()) {
+        let weights = Packed::new(w, sizes.patch());
+        samples.for_each(|(y, x)| direct::forward_pointwise(x, sizes.positions(), &weights, y));
+    } else {
+        let weights = Matrix::new(w, sizes.outputs, sizes.patch());
+        samples.for_each_init(Vec::new, |scratch, (y, x)| multiply(y, weights, patches(sizes, x, scratch), false));
+    }
     y
 }
 
@@ -100,10 +113,23 @@ pub fn weight_gradient(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
         .zip(dy.par_chunks(group * sizes.output_len()))
         .map(|(x, dy)| {
             let mut sum = vec![0.0; sizes.outputs * sizes.patch()];
-            let mut scratch = Vec::new();
-            for (x, dy) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())) {
-                let dy = Matrix::new(dy, sizes.outputs, sizes.positions());
-                multiply(&mut sum, dy, patches(sizes, x, &mut scratch).transposed(), true);
+            let samples = x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len()));
+            if sizes.is_direct() {
+                let [inputs, height, width] = sizes.input;
+                let (mut bordered_x, mut bordered_dy) = (Bordered::new(), Bordered::new());
+                for (x, dy) in samples {
+                    bordered_x.fill(x, height, width);
+                    bordered_dy.fill(dy, height, width);
+                    direct::add_weight_gradient(&bordered_x, &bordered_dy, inputs, &mut sum);
+                }
+            } else if sizes.is_pointwise() && sizes.positions() >= 256 && direct::fits_pointwise(sizes.positions()) {
+                samples.for_each(|(x, dy)| direct::add_pointwise_gradient(x, dy, sizes.positions(), &mut sum));
+            } else {
+                let mut scratch = Vec::new();
+                for (x, dy) in samples {
+                    let dy = Matrix::new(dy, sizes.outputs, sizes.positions());
+                    multiply(&mut sum, dy, patches(sizes, x, &mut scratch).transposed(), true);
+                }
             }
             sum
         })
@@ -249,8 +275,8 @@ mod tests {
             (5, 1, 3, 2),
             (3, 1, 1, 1),
         ] {
-            let sizes = Sizes { samples: 11, input: [5, height, width], outputs: 7, kernel, stride };
-            let (x, w) = (draw(11 * sizes.input_len()), draw(7 * sizes.patch()));
+            let sizes = Sizes { samples: 11, input: [5, height, width], outputs: 19, kernel, stride };
+            let (x, w) = (draw(11 * sizes.input_len()), draw(19 * sizes.patch()));
             let dy = draw(11 * sizes.output_len());
             let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
             by_definition(&sizes, |at_x, at_w, at_y| {

@@ -4,5 +4,6 @@
 //! grouping, so that the number of threads does not change the bits.
 
 pub mod convolution;
+mod direct;
 mod matmul;
 pub mod normalization;
