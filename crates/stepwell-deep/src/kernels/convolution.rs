@@ -7,6 +7,12 @@ use super::matmul::{Matrix, multiply};
 
 /// Groups of samples whose weight gradients are summed apart: fixed, whatever the number of threads.
 const GROUPS: usize = 8;
+/// Positions from which sums over one sample, which end in adding up a vector, pay for 1 x 1 kernels.
+const LONG: usize = 256;
+/// Samples whose patches are held at once.
+const AT_ONCE: usize = 32;
+/// Outputs of one product, for one thread.
+const ROWS: usize = 64;
 
 /// Sizes of a convolution with a square odd kernel and zeros of width `(kernel - 1) / 2` around the maps.
 #[derive(Clone, Copy, Debug)]
@@ -107,39 +113,73 @@ pub fn input_gradient(sizes: &Sizes, w: &[f32], dy: &[f32]) -> Vec<f32> {
 
 /// The gradient with respect to the weights, summed over samples.
 pub fn weight_gradient(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let group = sizes.samples.div_ceil(GROUPS).max(1);
-    let sums: Vec<Vec<f32>> = x
-        .par_chunks(group * sizes.input_len())
-        .zip(dy.par_chunks(group * sizes.output_len()))
-        .map(|(x, dy)| {
-            let mut sum = vec![0.0; sizes.outputs * sizes.patch()];
-            let samples = x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len()));
-            if sizes.is_direct() {
-                let [inputs, height, width] = sizes.input;
-                let (mut bordered_x, mut bordered_dy) = (Bordered::new(), Bordered::new());
-                for (x, dy) in samples {
-                    bordered_x.fill(x, height, width);
-                    bordered_dy.fill(dy, height, width);
-                    direct::add_weight_gradient(&bordered_x, &bordered_dy, inputs, &mut sum);
-                }
-            } else if sizes.is_pointwise() && sizes.positions() >= 256 && direct::fits_pointwise(sizes.positions()) {
-                samples.for_each(|(x, dy)| direct::add_pointwise_gradient(x, dy, sizes.positions(), &mut sum));
-            } else {
-                let mut scratch = Vec::new();
-                for (x, dy) in samples {
-                    let dy = Matrix::new(dy, sizes.outputs, sizes.positions());
-                    multiply(&mut sum, dy, patches(sizes, x, &mut scratch).transposed(), true);
-                }
+    if sizes.is_direct() {
+        let [inputs, height, width] = sizes.input;
+        sum_over_samples(sizes, x, dy, || {
+            let (mut bordered_x, mut bordered_dy) = (Bordered::new(), Bordered::new());
+            move |x, dy, sum| {
+                bordered_x.fill(x, height, width);
+                bordered_dy.fill(dy, height, width);
+                direct::add_weight_gradient(&bordered_x, &bordered_dy, inputs, sum);
             }
-            sum
         })
-        .collect();
-    let mut sums = sums.into_iter();
-    let mut total = sums.next().unwrap_or_else(|| vec![0.0; sizes.outputs * sizes.patch()]);
-    for sum in sums {
+    } else if sizes.is_pointwise() && sizes.positions() >= LONG && direct::fits_pointwise(sizes.positions()) {
+        sum_over_samples(sizes, x, dy, || |x, dy, sum| direct::add_pointwise_gradient(x, dy, sizes.positions(), sum))
+    } else {
+        by_patches(sizes, x, dy)
+    }
+}
+
+/// The sum of what `add` adds for each sample, in groups.
+fn sum_over_samples<F: FnMut(&[f32], &[f32], &mut [f32])>(
+    sizes: &Sizes,
+    x: &[f32],
+    dy: &[f32],
+    add: impl Fn() -> F + Sync,
+) -> Vec<f32> {
+    let group = sizes.samples.div_ceil(GROUPS).max(1);
+    let groups = x.par_chunks(group * sizes.input_len()).zip(dy.par_chunks(group * sizes.output_len()));
+    let sums = groups.map(|(x, dy)| {
+        let (mut add, mut sum) = (add(), vec![0.0; sizes.outputs * sizes.patch()]);
+        for (x, dy) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())) {
+            add(x, dy, &mut sum);
+        }
+        sum
+    });
+    let mut total = vec![0.0; sizes.outputs * sizes.patch()];
+    for sum in sums.collect::<Vec<Vec<f32>>>() {
         total.iter_mut().zip(&sum).for_each(|(total, part)| *total += part);
     }
     total
+}
+
+/// The gradient of the weights as a product of the output gradients of many samples, side by side, with their patches.
+fn by_patches(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let (patch, positions) = (sizes.patch(), sizes.positions());
+    let mut total = vec![0.0; sizes.outputs * patch];
+    let (mut columns, mut gradients, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+    let several = x.chunks(AT_ONCE * sizes.input_len()).zip(dy.chunks(AT_ONCE * sizes.output_len()));
+    for (x, dy) in several {
+        let length = positions * (x.len() / sizes.input_len());
+        columns.resize(patch * length, 0.0);
+        gradients.resize(dy.len(), 0.0);
+        for (sample, (x, dy)) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())).enumerate() {
+            put_beside(&mut columns, patches(sizes, x, &mut scratch).data(), positions, length, sample);
+            put_beside(&mut gradients, dy, positions, length, sample);
+        }
+        let columns = Matrix::new(&columns, patch, length).transposed();
+        total.par_chunks_mut(ROWS * patch).zip(gradients.par_chunks(ROWS * length)).for_each(|(total, gradients)| {
+            multiply(total, Matrix::new(gradients, gradients.len() / length, length), columns, true);
+        });
+    }
+    total
+}
+
+/// Copies each row of a sample to its place in rows of `length` numbers.
+fn put_beside(to: &mut [f32], from: &[f32], positions: usize, length: usize, sample: usize) {
+    for (to, from) in to.chunks_exact_mut(length).zip(from.chunks_exact(positions)) {
+        to[sample * positions..(sample + 1) * positions].copy_from_slice(from);
+    }
 }
 
 /// The weights of the convolution that turns output gradients into input gradients at stride 1: channels exchanged,
