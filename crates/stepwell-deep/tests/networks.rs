@@ -94,7 +94,7 @@ fn evaluation_is_sample_by_sample_and_pullback_is_its_derivative() {
     let (_, statistics) = network.logits(&weights, images(&network, 16), Mode::Train);
     weights.track(statistics);
     let all = values(network.logits(&weights, images(&network, 5), Mode::Evaluate).0);
-    let one = values(network.logits(&weights, images(&network, 5).slice([2..3]), Mode::Evaluate).0);
+    let one = values(network.logits(&weights, images(&network, 5).narrow(0, 2, 1), Mode::Evaluate).0);
     assert!(one.iter().zip(&all[20..30]).all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs())));
 
     let image = images(&network, 1);
