@@ -105,7 +105,9 @@ fn is_jpeg(name: &str) -> bool {
 
 /// Pixels of a JPEG, C x H x W. A gray one gets three equal channels where color is expected.
 fn decode(bytes: &[u8], expected: &Expected) -> Result<Vec<u8>, String> {
-    let unreadable = |error| format!("not a readable JPEG ({error})");
+    // the decoder's messages may have several lines
+    let unreadable =
+        |error: String| format!("not a readable JPEG ({})", error.split_whitespace().collect::<Vec<_>>().join(" "));
     // strict: what is truncated shall not be filled up with gray
     let options = DecoderOptions::default().set_strict_mode(true);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
