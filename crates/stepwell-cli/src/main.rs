@@ -43,6 +43,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Advise(args) => commands::advise::run(&args),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
+        Command::Data(command) => commands::data::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

@@ -1,5 +1,6 @@
 //! Deep networks on images under SGD with large step sizes: data sets, networks, training, metrics.
 
+pub mod data;
 pub mod engine;
 mod kernels;
 mod layer_ops;
