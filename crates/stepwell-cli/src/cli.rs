@@ -48,6 +48,9 @@ pub enum Command {
     /// Measure arrays in files
     #[command(subcommand)]
     Measure(MeasureCommand),
+    /// Image data sets for deep networks: what is there, and whether it is sound
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -339,6 +342,34 @@ pub struct SparsityArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `data`.
+#[derive(Subcommand)]
+#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
+pub enum DataCommand {
+    /// Say which of the known data sets are found, where, and how to get the others
+    List {
+        /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read data sets to their end: counts, shapes, labels, checksums. Exits with 6 if a file is damaged, 3 if something is
+    /// missing or not what it should be
+    Check {
+        /// The data sets; all that are found if none is named
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `verify`.

@@ -49,6 +49,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Report(args) => commands::report::run(&args),
         Command::Spec(command) => commands::spec::run(&command),
         Command::Measure(command) => commands::measure::run(&command),
+        Command::Data(command) => commands::data::run(&command),
         Command::Completions { shell } => commands::completions::run(shell),
     }
 }

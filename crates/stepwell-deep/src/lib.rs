@@ -1,1 +1,7 @@
 //! Deep networks on images under SGD with large step sizes: data sets, networks, training, metrics.
+
+pub mod data;
+pub mod engine;
+mod kernels;
+mod layer_ops;
+pub mod network;

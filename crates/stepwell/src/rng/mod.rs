@@ -23,6 +23,8 @@ pub enum Purpose {
     Noise = 3,
     /// Randomness of a probe, which must not disturb the run.
     Probe = 4,
+    /// Changing images before a network sees them.
+    Augment = 5,
 }
 
 /// A ChaCha8 stream for one seed and one [`Purpose`], with a position that can be read and set in O(1).
@@ -117,13 +119,11 @@ mod tests {
     #[test]
     fn streams_are_stable() {
         // The first word of each stream of seed 1. A change here changes every published result.
-        let words: Vec<u64> = [Purpose::Data, Purpose::Init, Purpose::Batch, Purpose::Noise, Purpose::Probe]
-            .map(|purpose| Stream::new(1, purpose).word())
-            .to_vec();
+        let words: Vec<u64> = ALL.map(|purpose| Stream::new(1, purpose).word()).to_vec();
         let mut distinct = words.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!(distinct.len(), 5);
+        assert_eq!(distinct.len(), 6);
         assert_eq!(words[0], FIRST_DATA_WORD);
     }
 
@@ -151,5 +151,7 @@ mod tests {
         assert!(chi2 < 30.0, "chi2 = {chi2}"); // p = 4e-5 at six degrees of freedom
     }
 
+    const ALL: [Purpose; 6] =
+        [Purpose::Data, Purpose::Init, Purpose::Batch, Purpose::Noise, Purpose::Probe, Purpose::Augment];
     const FIRST_DATA_WORD: u64 = 5_406_025_809_820_022_219;
 }

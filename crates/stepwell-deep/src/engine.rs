@@ -1,0 +1,102 @@
+//! The device that computes: the processor, or a GPU that was built in, chosen at run time.
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use burn::tensor::{Device, Tensor, TensorData};
+
+/// Where tensors live and are computed with.
+///
+/// ```
+/// use stepwell_deep::engine::Engine;
+/// assert_eq!("cpu".parse::<Engine>(), Ok(Engine::Cpu));
+/// assert_eq!("cuda:1".parse::<Engine>(), Ok(Engine::Cuda(1)));
+/// assert!("abacus".parse::<Engine>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The processor, always there.
+    #[default]
+    Cpu,
+    /// The NVIDIA GPU with this number; needs the feature `cuda`.
+    Cuda(usize),
+    /// The best GPU that WebGPU's drivers find (Vulkan, Metal, Direct3D); needs the feature `wgpu`.
+    Wgpu,
+}
+
+/// Why there is no such device.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Not a name of a device.
+    #[error("no device is called `{0}`, expected `cpu`, `cuda`, `cuda:N` or `wgpu`")]
+    Name(String),
+    /// The program was built without it.
+    #[error("this program was built without `{0}`: build it with `cargo build --release --features {0}`")]
+    NotBuilt(&'static str),
+}
+
+impl Engine {
+    /// The device itself.
+    ///
+    /// # Errors
+    /// If the program was built without it.
+    pub fn device(self) -> Result<Device, EngineError> {
+        match self {
+            Self::Cpu => {
+                keep_freed_memory();
+                Ok(Device::flex())
+            }
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index) => Ok(Device::cuda(index)),
+            #[cfg(not(feature = "cuda"))]
+            Self::Cuda(_) => Err(EngineError::NotBuilt("cuda")),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(not(feature = "wgpu"))]
+            Self::Wgpu => Err(EngineError::NotBuilt("wgpu")),
+        }
+    }
+}
+
+/// Lets the allocator keep what a step frees for the next step, which needs the same again: by default glibc returns large
+/// blocks to the system, and every step pays for fresh pages.
+fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: `mallopt` takes two integers and may be called at any time.
+        ONCE.call_once(|| unsafe {
+            libc::mallopt(libc::M_MMAP_MAX, 0);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+            libc::mallopt(libc::M_TOP_PAD, 1 << 26);
+            libc::mallopt(libc::M_ARENA_MAX, 1);
+        });
+    }
+}
+
+impl FromStr for Engine {
+    type Err = EngineError;
+
+    fn from_str(name: &str) -> Result<Self, EngineError> {
+        match name {
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            "wgpu" => Ok(Self::Wgpu),
+            _ => name
+                .strip_prefix("cuda:")
+                .and_then(|index| index.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| EngineError::Name(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Wgpu => f.write_str("wgpu"),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Convolution and its two gradients, one sample at a time: 3 x 3 directly, others as products of matrices with patches.
+
+use rayon::prelude::*;
+
+use super::direct::{self, Bordered, Packed};
+use super::matmul::{Matrix, multiply};
+
+/// Groups of samples whose weight gradients are summed apart: fixed, whatever the number of threads.
+const GROUPS: usize = 8;
+/// Positions from which sums over one sample, which end in adding up a vector, pay for 1 x 1 kernels.
+const LONG: usize = 256;
+/// Samples whose patches are held at once.
+const AT_ONCE: usize = 32;
+/// Outputs of one product, for one thread.
+const ROWS: usize = 64;
+
+/// Sizes of a convolution with a square odd kernel and zeros of width `(kernel - 1) / 2` around the maps.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Samples.
+    pub samples: usize,
+    /// Channels, height and width of an input.
+    pub input: [usize; 3],
+    /// Channels of an output.
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Step from one patch to the next.
+    pub stride: usize,
+}
+
+impl Sizes {
+    fn padding(&self) -> usize {
+        (self.kernel - 1) / 2
+    }
+
+    /// Channels, height and width of an output.
+    pub fn output(&self) -> [usize; 3] {
+        let along = |length: usize| (length + 2 * self.padding() - self.kernel) / self.stride + 1;
+        [self.outputs, along(self.input[1]), along(self.input[2])]
+    }
+
+    /// Numbers in an input.
+    fn input_len(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    /// Numbers in an output.
+    fn output_len(&self) -> usize {
+        self.output().iter().product()
+    }
+
+    /// Numbers in a patch.
+    fn patch(&self) -> usize {
+        self.input[0] * self.kernel * self.kernel
+    }
+
+    /// Positions of an output map.
+    fn positions(&self) -> usize {
+        self.output_len() / self.outputs
+    }
+
+    /// True for what `direct` computes: its tail reads at most the borders of maps this wide.
+    fn is_direct(&self) -> bool {
+        self.kernel == 3 && self.stride == 1 && self.input[2] >= 6
+    }
+
+    /// True if the patches are the input itself.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1
+    }
+}
+
+/// The output (samples x outputs x positions) of inputs `x` under weights `w` (outputs x patch).
+pub fn forward(sizes: &Sizes, x: &[f32], w: &[f32]) -> Vec<f32> {
+    let mut y = vec![0.0; sizes.samples * sizes.output_len()];
+    let samples = y.par_chunks_mut(sizes.output_len()).zip(x.par_chunks(sizes.input_len()));
+    if sizes.is_direct() {
+        let weights = Packed::new(w, sizes.patch());
+        samples.for_each_init(Bordered::new, |bordered, (y, x)| {
+            bordered.fill(x, sizes.input[1], sizes.input[2]);
+            direct::forward(bordered, &weights, y);
+        });
+    } else if sizes.is_pointwise() && direct::fits_pointwise(sizes.positions()) {
+        let weights = Packed::new(w, sizes.patch());
+        samples.for_each(|(y, x)| direct::forward_pointwise(x, sizes.positions(), &weights, y));
+    } else {
+        let weights = Matrix::new(w, sizes.outputs, sizes.patch());
+        samples.for_each_init(Vec::new, |scratch, (y, x)| multiply(y, weights, patches(sizes, x, scratch), false));
+    }
+    y
+}
+
+/// The gradient with respect to the inputs, given that with respect to the outputs.
+pub fn input_gradient(sizes: &Sizes, w: &[f32], dy: &[f32]) -> Vec<f32> {
+    if sizes.stride == 1 {
+        let [_, height, width] = sizes.output();
+        let backward = Sizes { input: [sizes.outputs, height, width], outputs: sizes.input[0], ..*sizes };
+        return forward(&backward, dy, &flipped(sizes, w));
+    }
+    let mut dx = vec![0.0; sizes.samples * sizes.input_len()];
+    let weights = Matrix::new(w, sizes.outputs, sizes.patch()).transposed();
+    dx.par_chunks_mut(sizes.input_len()).zip(dy.par_chunks(sizes.output_len())).for_each_init(
+        Vec::new,
+        |scratch, (dx, dy)| {
+            scratch.resize(sizes.patch() * sizes.positions(), 0.0);
+            multiply(scratch, weights, Matrix::new(dy, sizes.outputs, sizes.positions()), false);
+            add_patches(sizes, scratch, dx);
+        },
+    );
+    dx
+}
+
+/// The gradient with respect to the weights, summed over samples.
+pub fn weight_gradient(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    if sizes.is_direct() {
+        let [inputs, height, width] = sizes.input;
+        sum_over_samples(sizes, x, dy, || {
+            let (mut bordered_x, mut bordered_dy) = (Bordered::new(), Bordered::new());
+            move |x, dy, sum| {
+                bordered_x.fill(x, height, width);
+                bordered_dy.fill(dy, height, width);
+                direct::add_weight_gradient(&bordered_x, &bordered_dy, inputs, sum);
+            }
+        })
+    } else if sizes.is_pointwise() && sizes.positions() >= LONG && direct::fits_pointwise(sizes.positions()) {
+        sum_over_samples(sizes, x, dy, || |x, dy, sum| direct::add_pointwise_gradient(x, dy, sizes.positions(), sum))
+    } else {
+        by_patches(sizes, x, dy)
+    }
+}
+
+/// The sum of what `add` adds for each sample, in groups.
+fn sum_over_samples<F: FnMut(&[f32], &[f32], &mut [f32])>(
+    sizes: &Sizes,
+    x: &[f32],
+    dy: &[f32],
+    add: impl Fn() -> F + Sync,
+) -> Vec<f32> {
+    let group = sizes.samples.div_ceil(GROUPS).max(1);
+    let groups = x.par_chunks(group * sizes.input_len()).zip(dy.par_chunks(group * sizes.output_len()));
+    let sums = groups.map(|(x, dy)| {
+        let (mut add, mut sum) = (add(), vec![0.0; sizes.outputs * sizes.patch()]);
+        for (x, dy) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())) {
+            add(x, dy, &mut sum);
+        }
+        sum
+    });
+    let mut total = vec![0.0; sizes.outputs * sizes.patch()];
+    for sum in sums.collect::<Vec<Vec<f32>>>() {
+        total.iter_mut().zip(&sum).for_each(|(total, part)| *total += part);
+    }
+    total
+}
+
+/// The gradient of the weights as a product of the output gradients of many samples, side by side, with their patches.
+fn by_patches(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let (patch, positions) = (sizes.patch(), sizes.positions());
+    let mut total = vec![0.0; sizes.outputs * patch];
+    let (mut columns, mut gradients, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+    let several = x.chunks(AT_ONCE * sizes.input_len()).zip(dy.chunks(AT_ONCE * sizes.output_len()));
+    for (x, dy) in several {
+        let length = positions * (x.len() / sizes.input_len());
+        columns.resize(patch * length, 0.0);
+        gradients.resize(dy.len(), 0.0);
+        for (sample, (x, dy)) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())).enumerate() {
+            put_beside(&mut columns, patches(sizes, x, &mut scratch).data(), positions, length, sample);
+            put_beside(&mut gradients, dy, positions, length, sample);
+        }
+        let columns = Matrix::new(&columns, patch, length).transposed();
+        total.par_chunks_mut(ROWS * patch).zip(gradients.par_chunks(ROWS * length)).for_each(|(total, gradients)| {
+            multiply(total, Matrix::new(gradients, gradients.len() / length, length), columns, true);
+        });
+    }
+    total
+}
+
+/// Copies each row of a sample to its place in rows of `length` numbers.
+fn put_beside(to: &mut [f32], from: &[f32], positions: usize, length: usize, sample: usize) {
+    for (to, from) in to.chunks_exact_mut(length).zip(from.chunks_exact(positions)) {
+        to[sample * positions..(sample + 1) * positions].copy_from_slice(from);
+    }
+}
+
+/// The weights of the convolution that turns output gradients into input gradients at stride 1: channels exchanged,
+/// kernels turned by half a turn.
+fn flipped(sizes: &Sizes, w: &[f32]) -> Vec<f32> {
+    let (inputs, area) = (sizes.input[0], sizes.kernel * sizes.kernel);
+    let mut turned = vec![0.0; w.len()];
+    for (o, of_output) in w.chunks(inputs * area).enumerate() {
+        for (c, kernel) in of_output.chunks(area).enumerate() {
+            let at = (c * sizes.outputs + o) * area;
+            turned[at..at + area].iter_mut().zip(kernel.iter().rev()).for_each(|(to, from)| *to = *from);
+        }
+    }
+    turned
+}
+
+/// The patches of one sample, a column a position; row `(c, a, b)` is channel c moved by (a, b).
+fn patches<'a>(sizes: &Sizes, x: &'a [f32], scratch: &'a mut Vec<f32>) -> Matrix<'a> {
+    if sizes.is_pointwise() {
+        return Matrix::new(x, sizes.input[0], sizes.positions());
+    }
+    scratch.resize(sizes.patch() * sizes.positions(), 0.0);
+    let width = sizes.input[2];
+    for_each_run(sizes, |row, run| {
+        let to = &mut scratch[row..row + sizes.output()[2]];
+        let Some(run) = run else { return to.fill(0.0) };
+        to[..run.first].fill(0.0);
+        to[run.last..].fill(0.0);
+        let from = &x[run.source..(run.source / width + 1) * width];
+        if sizes.stride == 1 {
+            let n = run.last - run.first;
+            to[run.first..run.last].copy_from_slice(&from[..n]);
+        } else {
+            to[run.first..run.last]
+                .iter_mut()
+                .zip(from.iter().step_by(sizes.stride))
+                .for_each(|(to, from)| *to = *from);
+        }
+    });
+    Matrix::new(scratch, sizes.patch(), sizes.positions())
+}
+
+/// Adds to each number of the input what its copies in the patches hold.
+fn add_patches(sizes: &Sizes, patches: &[f32], dx: &mut [f32]) {
+    for_each_run(sizes, |row, run| {
+        let Some(run) = run else { return };
+        let from = &patches[row + run.first..row + run.last];
+        dx[run.source..].iter_mut().step_by(sizes.stride).zip(from).for_each(|(to, from)| *to += from);
+    });
+}
+
+/// Part of an output row whose patches reach a row of the input: positions `first..last`, the first from `source`.
+struct Run {
+    first: usize,
+    last: usize,
+    source: usize,
+}
+
+/// Calls `visit(start of the row in the patches, run)` for each channel, shift and output row; no run, no input below it.
+fn for_each_run(sizes: &Sizes, mut visit: impl FnMut(usize, Option<Run>)) {
+    let [channels, height, width] = sizes.input;
+    let [_, out_height, out_width] = sizes.output();
+    let (padding, stride) = (sizes.padding(), sizes.stride);
+    let mut row = 0;
+    for c in 0..channels {
+        for a in 0..sizes.kernel {
+            for b in 0..sizes.kernel {
+                let first = padding.saturating_sub(b).div_ceil(stride).min(out_width);
+                let last =
+                    if width + padding > b { ((width + padding - b - 1) / stride + 1).min(out_width) } else { 0 };
+                for i in 0..out_height {
+                    let inside = i * stride + a >= padding && i * stride + a < height + padding && first < last;
+                    let run = inside.then(|| {
+                        let y = i * stride + a - padding;
+                        Run { first, last, source: (c * height + y) * width + first * stride + b - padding }
+                    });
+                    visit(row, run);
+                    row += out_width;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stepwell::rng::{Purpose, Stream};
+
+    /// The definition, entry by entry, in double precision.
+    fn by_definition(sizes: &Sizes, mut visit: impl FnMut(usize, usize, usize)) {
+        let [channels, height, width] = sizes.input;
+        let [outputs, out_height, out_width] = sizes.output();
+        for n in 0..sizes.samples {
+            for (o, i, j) in grid(outputs, out_height, out_width) {
+                for (c, a, b) in grid(channels, sizes.kernel, sizes.kernel) {
+                    let (y, x) = (i * sizes.stride + a, j * sizes.stride + b);
+                    let p = sizes.padding();
+                    if y >= p && y < height + p && x >= p && x < width + p {
+                        visit(
+                            ((n * channels + c) * height + y - p) * width + x - p,
+                            ((o * channels + c) * sizes.kernel + a) * sizes.kernel + b,
+                            ((n * outputs + o) * out_height + i) * out_width + j,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn grid(n: usize, m: usize, k: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..n * m * k).map(move |i| (i / (m * k), i / k % m, i % k))
+    }
+
+    fn assert_close(found: &[f32], expected: &[f64]) {
+        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        assert_eq!(found.len(), expected.len());
+        assert!(found.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() <= 1e-5 * scale));
+    }
+
+    #[test]
+    fn all_three_agree_with_the_definition() {
+        let mut stream = Stream::new(1, Purpose::Data);
+        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.normal() as f32).collect() };
+        for (kernel, stride, height, width) in [
+            (1, 1, 5, 7),
+            (3, 1, 5, 7),
+            (3, 1, 4, 16),
+            (3, 1, 6, 32),
+            (3, 2, 5, 8),
+            (3, 2, 8, 8),
+            (1, 2, 5, 8),
+            (5, 1, 3, 2),
+            (3, 1, 1, 1),
+        ] {
+            let sizes = Sizes { samples: 11, input: [5, height, width], outputs: 19, kernel, stride };
+            let (x, w) = (draw(11 * sizes.input_len()), draw(19 * sizes.patch()));
+            let dy = draw(11 * sizes.output_len());
+            let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+            by_definition(&sizes, |at_x, at_w, at_y| {
+                y[at_y] += f64::from(x[at_x]) * f64::from(w[at_w]);
+                dx[at_x] += f64::from(dy[at_y]) * f64::from(w[at_w]);
+                dw[at_w] += f64::from(dy[at_y]) * f64::from(x[at_x]);
+            });
+            assert_close(&forward(&sizes, &x, &w), &y);
+            assert_close(&input_gradient(&sizes, &w, &dy), &dx);
+            assert_close(&weight_gradient(&sizes, &x, &dy), &dw);
+        }
+    }
+}
