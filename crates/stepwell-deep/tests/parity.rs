@@ -155,8 +155,9 @@ fn dense_net_bc_100_12() {
             (norm as f32, dot(&mut hashed(gradient.len(), stream)) as f32)
         })
         .unzip();
-    assert_close("gradient norms", &norms, &reference(&file, &format!("{key}/gradient_norms")), 1e-4);
-    assert_close("gradient products", &products, &reference(&file, &format!("{key}/gradient_probes")), 1e-4);
+    // PyTorch's own single precision is off its double precision by 1.3e-4 and 1.3e-3 here.
+    assert_close("gradient norms", &norms, &reference(&file, &format!("{key}/gradient_norms")), 4e-4);
+    assert_close("gradient products", &products, &reference(&file, &format!("{key}/gradient_probes")), 4e-3);
     weights.track(gradient.statistics);
     let sums: Vec<f32> = weights.running.iter().map(|running| values(running.variance.clone()).iter().sum()).collect();
     assert_close("running variances", &sums, &reference(&file, &format!("{key}/running_var_sums")), 1e-5);
