@@ -246,17 +246,17 @@ fn interpolation() -> Finding {
 }
 
 /// The label-noise equation `s phi^T dB` on a problem, with the step dt of a run and its inner grid.
-struct NoisyFlow<'a> {
-    problem: &'a Problem<DiagonalLinear>,
-    s: f64,
-    dt: f64,
-    grid: Grid,
-    scheme: Scheme,
-    start: &'a [f64],
+pub(super) struct NoisyFlow<'a> {
+    pub(super) problem: &'a Problem<DiagonalLinear>,
+    pub(super) s: f64,
+    pub(super) dt: f64,
+    pub(super) grid: Grid,
+    pub(super) scheme: Scheme,
+    pub(super) start: &'a [f64],
 }
 
 impl NoisyFlow<'_> {
-    fn run(&self, seed: u64) -> Run<DiagonalLinear, Sde> {
+    pub(super) fn run(&self, seed: u64) -> Run<DiagonalLinear, Sde> {
         // as written, s = sqrt(eta delta)
         let delta = self.s * self.s / self.dt;
         let equation = Equation::LabelNoise { delta, normalization: Normalization::AsWritten };
@@ -299,7 +299,7 @@ fn correlated_problem() -> Problem<DiagonalLinear> {
 }
 
 /// The minimum of `1/(2n) |X b - y|^2 + sum lambda_j |b_j|` by coordinate descent.
-fn lasso_solution(problem: &Problem<DiagonalLinear>, lambda: &[f64]) -> Vec<f64> {
+pub(super) fn lasso_solution(problem: &Problem<DiagonalLinear>, lambda: &[f64]) -> Vec<f64> {
     let train = &problem.data.train;
     let (columns, n) = (train.x.transposed(), train.len() as f64);
     let mut beta = vec![0.0; lambda.len()];
@@ -338,7 +338,7 @@ fn time_averages(problem: &Problem<DiagonalLinear>, s: f64, seeds: u64) -> Matri
     Matrix::from_rows(seeds as usize, 3, &rows)
 }
 
-fn penalties(problem: &Problem<DiagonalLinear>, s: f64) -> Vec<f64> {
+pub(super) fn penalties(problem: &Problem<DiagonalLinear>, s: f64) -> Vec<f64> {
     problem.data.train.x.transposed().iter_rows().map(|column| 0.5 * s * s * lanes::norm2(column)).collect()
 }
 

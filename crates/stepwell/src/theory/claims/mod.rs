@@ -1,6 +1,7 @@
 //! Every claim of the notes, as it stands corrected, as a check: by identity, closed form, statistics or certificate.
 
 mod diagonal;
+mod diagonal_bias;
 mod moments;
 mod proposition_1;
 mod quadratic;
@@ -150,6 +151,7 @@ pub fn claims() -> Vec<&'static Claim> {
         toy_orbits::CLAIMS,
         sde::CLAIMS,
         diagonal::CLAIMS,
+        diagonal_bias::CLAIMS,
         scaling::CLAIMS,
         stability::CLAIMS,
     ];
