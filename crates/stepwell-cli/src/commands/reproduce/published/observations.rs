@@ -31,6 +31,13 @@ pub struct Effect {
     pub interval: (f64, f64),
 }
 
+impl Effect {
+    /// `None` of no values.
+    fn of(unit: &'static str, values: &[f64]) -> Option<Self> {
+        (!values.is_empty()).then(|| Self { unit, median: quantile(values, 0.5), interval: of_median(values) })
+    }
+}
+
 /// All observations that the figure can speak to.
 pub fn observations(settings: &[Setting], measured: &[Measured]) -> Vec<Observation> {
     let mut large: Vec<(u64, usize)> = settings
@@ -57,12 +64,15 @@ pub fn observations(settings: &[Setting], measured: &[Measured]) -> Vec<Observat
     out
 }
 
+/// Effect: the factor that the loss gains over the second half of the phase, by the line fitted to its logarithm.
 fn stabilization(label: &str, measured: &Measured) -> Observation {
     // runs that diverged meanwhile are counted elsewhere; those with too few records tell nothing
     let told = |run: &&Outcome| !matches!(run.stabilization.phase, Phase::TooShort | Phase::Diverged);
-    let share = Share::of(measured.stabilized().count(), measured.seeds.iter().filter(told).count());
+    let drifts: Vec<f64> = measured.seeds.iter().filter(told).map(|run| libm::exp10(run.stabilization.trend)).collect();
+    let share = Share::of(measured.stabilized().count(), drifts.len());
     let statement = "the loss stabilizes while the step size is large, unless it diverges".into();
-    Observation { statement, between: label.into(), share, effect: None, verdict: verdict(&share) }
+    let effect = Effect::of("drift, factor", &drifts);
+    Observation { statement, between: label.into(), share, effect, verdict: verdict(&share) }
 }
 
 /// Whether the last value of a series is smaller where the step size was large for longer, seed by seed; pairs of which
@@ -74,8 +84,7 @@ fn shrinks(name: &str, between: &str, short: &Measured, long: &Measured) -> Obse
     let is_loss = name.ends_with("loss");
     let sizes: Vec<f64> = pairs.iter().map(|(a, b)| if is_loss { b / a } else { b - a }).collect();
     let unit = if is_loss { "ratio" } else { "difference" };
-    let effect =
-        (!sizes.is_empty()).then(|| Effect { unit, median: quantile(&sizes, 0.5), interval: of_median(&sizes) });
+    let effect = Effect::of(unit, &sizes);
     let statement = format!("the longer, the smaller the {}", crate::output::probe_words(name));
     Observation { statement, between: between.into(), share, effect, verdict: verdict(&share) }
 }
