@@ -8,8 +8,8 @@ use stepwell_deep::training::{Status, Training, TrainingImages};
 
 const LEARNS: &str = r#"
     data = { set = "fashion-mnist", train = 2000, test = 2000, halved = true }
-    network = { kind = "conv_net", width = 12 }
-    training = { batch = 32, epochs = 6, momentum = 0.9, weight_decay = 5e-4 }
+    network = { kind = "conv_net", width = 16 }
+    training = { batch = 32, epochs = 16, momentum = 0.9, weight_decay = 5e-4 }
     schedule = { step_size = 0.05, decay = [{ at = 0.7, divide_by = 10.0 }] }
     record = { every = 1000, sparsity_images = 200 }
 "#;

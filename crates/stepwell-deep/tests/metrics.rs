@@ -5,6 +5,8 @@ mod small;
 use small::{SPEC, bars, device, spec, started};
 use stepwell::linalg::{Matrix, lanes, singular_values, symmetric_eigen};
 use stepwell::metrics::{Activations, SparsityOptions, feature_sparsity};
+use stepwell::rng::{Purpose, Stream};
+use stepwell_deep::data::Images;
 use stepwell_deep::metrics::{
     RANK_TOLERANCE, activations, hessian_vector, jacobian_rank, jacobian_rank_within, sharpness, sparsity_options,
     to_safetensors,
@@ -51,22 +53,35 @@ fn jacobian_rank_is_that_of_the_jacobian_row_by_row() {
     }
 }
 
+fn noise(count: usize) -> Images {
+    let mut stream = Stream::new(3, Purpose::Data);
+    let pixels = (0..count * 14 * 14).map(|_| stream.below(256) as u8).collect();
+    let labels = (0..count).map(|_| stream.below(4) as u16).collect();
+    Images::new(pixels, labels, [1, 14, 14], 4).unwrap()
+}
+
 #[test]
 fn repeated_images_add_no_rank() {
     let training = started(SPEC);
     let images = bars(6, 3).halved();
     let pixels = images.pixels().repeat(3);
-    let tripled = stepwell_deep::data::Images::new(pixels, images.labels().repeat(3), images.shape(), 10).unwrap();
+    let tripled = Images::new(pixels, images.labels().repeat(3), images.shape(), 10).unwrap();
     let rank = |images, n| jacobian_rank(training.network(), training.weights(), images, n, 5, &device()).rank();
     assert_eq!(rank(&tripled, 18), rank(&images, 6));
 }
 
-/// Against the Hessian, column by column, of a network with 120 parameters.
+/// Against the Hessian, column by column, of a network with 120 parameters, whose normalizations shift so far up that no
+/// positive part has its kink within reach: the loss is smooth, and has one Hessian at all distances.
 #[test]
 fn sharpness_is_the_largest_eigenvalue_of_the_hessian() {
     let network = Network::new(Architecture::ConvNet(ConvNet { width: 1 }), [1, 14, 14], 4).unwrap();
-    let weights = network.draw(2, &device());
-    let images = bars(32, 4).halved();
+    let mut weights = network.draw(2, &device());
+    for (parameter, tensor) in network.layout().parameters().iter().zip(&mut weights.parameters) {
+        if parameter.name.ends_with("norm.bias") {
+            *tensor = tensor.clone() + 8.0;
+        }
+    }
+    let images = noise(32);
     let found = sharpness(&network, &weights, &images, 32, Mode::Train, &device());
     assert!(found.value > 0.0 && found.products <= 41, "{found:?}");
 
@@ -80,7 +95,8 @@ fn sharpness_is_the_largest_eigenvalue_of_the_hessian() {
         (0..p).map(|k| product(&(0..p).map(|j| if j == k { 1.0 } else { 0.0 }).collect::<Vec<_>>())).collect();
     let hessian = Matrix::from_fn(p, p, |i, j| 0.5 * (columns[i][j] + columns[j][i]));
     let largest = symmetric_eigen(&hessian).values[0];
-    let allowed = 0.03 * largest + found.residual + found.difference_error;
+    let allowed = 0.01 * largest + found.residual + 2.0 * found.difference_error;
+    assert!(found.difference_error < 0.1 * largest, "{found:?}");
     assert!((found.value - largest).abs() < allowed, "{found:?} {largest}");
     // linear in v, and nothing for nothing
     let v: Vec<f64> = (0..p).map(|k| ((k * 37 % 11) as f64) - 5.0).collect();

@@ -24,7 +24,8 @@ pub struct Sharpness {
     /// How far some eigenvalue may be from it, by the residual of Lanczos' method.
     pub residual: f64,
     /// How much the curvature along the eigenvector changes if the differences are taken over half of the distance: the
-    /// error of the differences, in size.
+    /// error of the differences, in size. A small network with few samples has kinks of its positive parts within that
+    /// distance, and no one curvature: then this is large.
     pub difference_error: f64,
     /// Hessian-vector products that were taken, two gradients each.
     pub products: usize,
