@@ -31,6 +31,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Run a spec of your own
     Run(RunArgs),
+    /// Train a deep network on images
+    Train(TrainArgs),
     /// Check the theory's claims, numerically, and certified where that is possible
     Verify(VerifyArgs),
     /// Many runs of an experiment: planned, computed in parallel, resumed, collected
@@ -78,6 +80,9 @@ pub enum Figure {
     Quadratic,
     /// The scalar toy model: bouncing, its regions, its bifurcations
     Toy,
+    /// A small DenseNet on Fashion-MNIST: sparse features of a deep network (build with --features deep)
+    #[value(name = "densenet")]
+    DenseNet,
 }
 
 impl Figure {
@@ -91,12 +96,14 @@ impl Figure {
             Self::Sde => "sde",
             Self::Quadratic => "quadratic",
             Self::Toy => "toy",
+            Self::DenseNet => "densenet",
         }
     }
 }
 
 /// `reproduce`.
 #[derive(Args)]
+#[cfg_attr(not(feature = "deep"), allow(dead_code, reason = "some of it is for deep networks"))]
 pub struct ReproduceArgs {
     /// The figure
     pub figure: Figure,
@@ -110,6 +117,12 @@ pub struct ReproduceArgs {
     /// mean-square threshold at the solution that small steps lead to
     #[arg(long)]
     pub relative: bool,
+    /// densenet: where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// densenet: what computes: cpu, cuda, cuda:N or wgpu
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
     /// Where figure, records and JSON go [default: results/FIGURE]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -147,6 +160,44 @@ pub struct RunArgs {
     /// Write event files for TensorBoard too, below `tensorboard` in the folder
     #[arg(long)]
     pub tensorboard: bool,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `train`.
+#[derive(Args)]
+#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
+pub struct TrainArgs {
+    /// The spec, a TOML file (- for stdin). A spec with variants trains them one after the other
+    pub spec: PathBuf,
+    /// Change a key of the spec, as in schedule.step_size=0.2 (may be given again)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The seed [default: the spec's]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What computes: cpu, cuda, cuda:N or wgpu
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
+    /// Where results go [default: results/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on from the last good checkpoint in the folder, to the same bytes
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Replace what another run left in the folder
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Seconds between checkpoints; the end and a stop on request write one in any case
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub checkpoint_every: f64,
+    /// Exit with 1 if a run diverges
+    #[arg(long)]
+    pub fail_on_diverge: bool,
     /// Print JSON instead of the table
     #[arg(long)]
     pub json: bool,
@@ -314,6 +365,74 @@ pub enum MeasureCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What a trained network's features, Jacobian or Hessian look like
+    #[command(flatten)]
+    Network(NetworkMeasure),
+}
+
+/// `measure` of the network in a checkpoint of `train`.
+#[derive(Subcommand)]
+#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
+pub enum NetworkMeasure {
+    /// Write activations of training images at named places to a .safetensors file, which `measure sparsity` reads
+    Activations {
+        /// The network and its images
+        #[command(flatten)]
+        of: NetworkArgs,
+        /// Where in the network, such as block3 or pooled (may be given again)
+        #[arg(long = "at", value_name = "PLACE", required = true)]
+        places: Vec<String>,
+        /// The file to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Rank and singular values of the Jacobian of a random combination of logits at test images
+    Jacobian {
+        /// The network and its images
+        #[command(flatten)]
+        of: NetworkArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The largest eigenvalue of the Hessian of the loss on training images in one batch
+    Sharpness {
+        /// The network and its images
+        #[command(flatten)]
+        of: NetworkArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl NetworkMeasure {
+    /// The name on the command line.
+    #[cfg(not(feature = "deep"))]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Activations { .. } => "activations",
+            Self::Jacobian { .. } => "jacobian",
+            Self::Sharpness { .. } => "sharpness",
+        }
+    }
+}
+
+/// The network of a checkpoint and images to measure it on.
+#[derive(Args)]
+#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
+pub struct NetworkArgs {
+    /// A checkpoint.safetensors, or the folder of a training
+    pub checkpoint: PathBuf,
+    /// How many images [default: record.sparsity_images of its spec; 128 for jacobian and sharpness]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub images: Option<u64>,
+    /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
+    #[arg(long, visible_alias = "data", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What computes: cpu, cuda, cuda:N or wgpu
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
 }
 
 /// `measure sparsity`.

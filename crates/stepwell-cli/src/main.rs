@@ -42,6 +42,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Train(args) => commands::train::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Sweep(command) => commands::sweep::run(&command),
         Command::Phase(args) => commands::phase::run(&args),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use stepwell::data::DataError;
 use stepwell::spec::{Prepared, Spec, SpecError};
 use toml::de::DeTable;
@@ -22,9 +23,7 @@ pub struct SpecFile {
 impl SpecFile {
     /// Reads a file (`-` is stdin) and applies `key=value` changes.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self, Failure> {
-        let name = path.display().to_string();
-        let text = if name == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-        let text = text.map_err(|error| Failure::input(format!("{name}: {error}; expected a spec in TOML")))?;
+        let (name, text) = read_text(path)?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Self::parse(name, text, sets, &folder)
     }
@@ -35,18 +34,10 @@ impl SpecFile {
     }
 
     fn parse(name: String, text: String, sets: &[String], folder: &Path) -> Result<Self, Failure> {
-        let alone = toml::from_str::<Spec>(&text);
-        let spec = match (alone, sets.is_empty()) {
-            (Ok(spec), true) => spec,
-            (Err(error), true) => return Err(Failure::input(located_toml(&name, &text, &error))),
-            (alone, false) => {
-                let changed = with_sets(&name, &text, sets)?;
-                changed.try_into::<Spec>().map_err(|error| match alone {
-                    Err(own) if own.message() == error.message() => Failure::input(located_toml(&name, &text, &own)),
-                    _ => Failure::usage(format!("--set {}: {}", sets.join(" --set "), explained(error.message()))),
-                })?
-            }
-        };
+        if is_of_a_deep_network(&text) {
+            return Err(Failure::input(format!("{name}: the spec of a deep network; `stepwell train` runs it")));
+        }
+        let spec: Spec = parse_as(&name, &text, sets)?;
         let mut file = Self { spec, name, text, sets: sets.to_vec() };
         file.spec.for_each_path(|path| *path = folder.join(&*path).display().to_string());
         Ok(file)
@@ -80,27 +71,61 @@ impl SpecFile {
 
     /// The message for a spec that was refused, at its place in the text.
     pub fn explain(&self, error: &SpecError) -> Failure {
-        let key = match error {
-            SpecError::Value { key, .. } => key.clone(),
-            SpecError::Data { place, source: DataError::OutOfRange { name, .. } } => format!("{place}.{name}"),
-            _ => return Failure::input(format!("{error}")),
-        };
-        if self.sets.iter().any(|set| set.split('=').next().is_some_and(|k| k.trim() == key)) {
-            return Failure::usage(format!("--set {error}"));
-        }
-        match self.place_of(&key) {
-            Some(span) => Failure::input(located(&self.name, &self.text, span, &error.to_string())),
-            None => Failure::input(format!("{}: {error}", self.name)),
-        }
+        explain(&self.name, &self.text, &self.sets, error)
     }
+}
 
-    /// Where the value of a dotted key stands: in the spec itself, or in the first variant that has it.
-    fn place_of(&self, key: &str) -> Option<std::ops::Range<usize>> {
-        let parts: Vec<&str> = key.split('.').collect();
-        let table = DeTable::parse(&self.text).ok()?;
-        let in_variants = || find(table.get_ref().get("variants")?.get_ref(), &parts, None);
-        find(&toml::de::DeValue::Table(table.get_ref().clone()), &parts, None).or_else(in_variants)
+/// Specs of `stepwell train` have a network, those of `stepwell run` a model.
+fn is_of_a_deep_network(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("network") && !table.contains_key("model"))
+}
+
+/// Name and text of a file; `-` is stdin.
+pub fn read_text(path: &Path) -> Result<(String, String), Failure> {
+    let name = path.display().to_string();
+    let text = if name == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    let text = text.map_err(|error| Failure::input(format!("{name}: {error}; expected a spec in TOML")))?;
+    Ok((name, text))
+}
+
+/// A spec of any kind from its text, with `key=value` changes.
+pub fn parse_as<S: DeserializeOwned>(name: &str, text: &str, sets: &[String]) -> Result<S, Failure> {
+    let alone = toml::from_str::<S>(text);
+    match (alone, sets.is_empty()) {
+        (Ok(spec), true) => Ok(spec),
+        (Err(error), true) => Err(Failure::input(located_toml(name, text, &error))),
+        (alone, false) => {
+            let changed = with_sets(name, text, sets)?;
+            changed.try_into::<S>().map_err(|error| match alone {
+                Err(own) if own.message() == error.message() => Failure::input(located_toml(name, text, &own)),
+                _ => Failure::usage(format!("--set {}: {}", sets.join(" --set "), explained(error.message()))),
+            })
+        }
     }
+}
+
+/// The message for a spec that was refused, at its place in the text.
+pub fn explain(name: &str, text: &str, sets: &[String], error: &SpecError) -> Failure {
+    let key = match error {
+        SpecError::Value { key, .. } => key.clone(),
+        SpecError::Data { place, source: DataError::OutOfRange { name, .. } } => format!("{place}.{name}"),
+        _ => return Failure::input(format!("{error}")),
+    };
+    if sets.iter().any(|set| set.split('=').next().is_some_and(|k| k.trim() == key)) {
+        return Failure::usage(format!("--set {error}"));
+    }
+    match place_of(text, &key) {
+        Some(span) => Failure::input(located(name, text, span, &error.to_string())),
+        None => Failure::input(format!("{name}: {error}")),
+    }
+}
+
+/// Where the value of a dotted key stands: in the spec itself, or in the first variant that has it.
+fn place_of(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
+    let parts: Vec<&str> = key.split('.').collect();
+    let table = DeTable::parse(text).ok()?;
+    let in_variants = || find(table.get_ref().get("variants")?.get_ref(), &parts, None);
+    find(&toml::de::DeValue::Table(table.get_ref().clone()), &parts, None).or_else(in_variants)
 }
 
 /// The span of the deepest part of a path that is there; `None` if not even its first part is.

@@ -6,14 +6,15 @@ use stepwell::probe::Probe;
 use stepwell::run::{Status, record};
 use stepwell::spec::{Array, ArraySource, DataSpec, NoFiles, Spec};
 
-/// Every file in `experiments/`, by name.
+/// Every file in `experiments/`, by name; those of deep networks are another crate's.
 fn experiments() -> Vec<(String, Spec)> {
     let folder = format!("{}/../../experiments", env!("CARGO_MANIFEST_DIR"));
     let mut found: Vec<(String, Spec)> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (std::fs::read_to_string(&path).unwrap(), path))
+        .filter(|(text, _)| !text.contains("[network]"))
+        .map(|(text, path)| {
             let name = path.file_stem().unwrap().to_string_lossy().to_string();
             (name.clone(), toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
         })

@@ -77,7 +77,7 @@ fn check(names: &[String], folder: Option<&Path>, as_json: bool) -> Result<ExitC
 }
 
 /// The folders to look in; one that is named must be there.
-fn catalog(folder: Option<&Path>) -> Result<Catalog, Failure> {
+pub fn catalog(folder: Option<&Path>) -> Result<Catalog, Failure> {
     match folder.filter(|folder| !folder.is_dir()) {
         Some(folder) => Err(Failure::usage(format!("--data-dir {}: is no folder", folder.display()))),
         None => Ok(Catalog::new(folder)),

@@ -20,6 +20,7 @@ use crate::output::{number, print, print_json, short};
 pub fn run(command: &MeasureCommand) -> Result<ExitCode, Failure> {
     match command {
         MeasureCommand::Sparsity(args) => sparsity(args),
+        MeasureCommand::Network(command) => super::measure_network::run(command),
         MeasureCommand::Rank { file, tol, array, json } => rank(file, array.as_deref(), *tol, *json),
     }
 }

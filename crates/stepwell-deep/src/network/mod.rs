@@ -9,7 +9,7 @@ mod file;
 mod layout;
 mod pass;
 mod res_net;
-mod weights;
+pub(crate) mod weights;
 
 pub use conv_net::ConvNet;
 pub use dense_net::DenseNet;

@@ -1,5 +1,7 @@
 //! `stepwell reproduce`: the figures, from specs that are part of the program.
 
+#[cfg(feature = "deep")]
+mod densenet;
 mod published;
 mod quadratic;
 mod sde;
@@ -40,7 +42,7 @@ pub fn embedded_spec(figure: &str) -> Option<&'static str> {
 
 /// Reproduces a figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    if args.relative && matches!(args.figure, Figure::Quadratic | Figure::Toy) {
+    if args.relative && matches!(args.figure, Figure::Quadratic | Figure::Toy | Figure::DenseNet) {
         let name = args.figure.name();
         return Err(Failure::usage(format!(
             "--relative: {name} has thresholds of its own, expected a figure of the paper"
@@ -51,6 +53,10 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         Figure::Sde => sde::run(args),
         Figure::Quadratic => quadratic::run(args),
         Figure::Toy => toy::run(args),
+        #[cfg(feature = "deep")]
+        Figure::DenseNet => densenet::run(args),
+        #[cfg(not(feature = "deep"))]
+        Figure::DenseNet => super::not_built::refused("reproduce densenet"),
     }
 }
 
@@ -61,7 +67,7 @@ fn authors_seconds(figure: Figure) -> Option<f64> {
         Figure::Relu1d => Some(29.8),
         Figure::Teacher2 => Some(14.8),
         Figure::Teacher3 => Some(38.1),
-        Figure::Sde | Figure::Quadratic | Figure::Toy => None,
+        Figure::Sde | Figure::Quadratic | Figure::Toy | Figure::DenseNet => None,
     }
 }
 
@@ -121,14 +127,25 @@ fn reproduce<R: Reproduction>(
     let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
     let default = || PathBuf::from("results").join(name);
     let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
-    let place = folder.path().display();
     let results = measure(&file, args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS))?;
+    present(args, &folder, text, &results, started)
+}
+
+/// Writes and prints what a figure's measurements came to.
+fn present<R: Reproduction>(
+    args: &ReproduceArgs,
+    folder: &Folder,
+    text: &str,
+    results: &R,
+    started: Instant,
+) -> Result<ExitCode, Failure> {
+    let (name, place) = (args.figure.name(), folder.path().display());
     folder.write("spec.toml", text.as_bytes())?;
     folder.write("records.csv", results.csv().as_bytes())?;
     if interrupt::stopped() {
         return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
     }
-    results.figure()?.write(&folder, name)?;
+    results.figure()?.write(folder, name)?;
     let elapsed = started.elapsed().as_secs_f64();
     let mut summary = results.summary(elapsed);
     summary["command"] = command(args).into();

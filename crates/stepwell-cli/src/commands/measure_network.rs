@@ -1,0 +1,141 @@
+//! `stepwell measure activations|jacobian|sharpness`: what the network in a checkpoint looks like.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+use stepwell_deep::checkpoint::{Checkpoint, CheckpointFolder};
+use stepwell_deep::engine::Device;
+use stepwell_deep::metrics::{RANK_TOLERANCE, activations, jacobian_rank, sharpness, to_safetensors};
+use stepwell_deep::network::{Mode, Network, Weights};
+use stepwell_deep::training::{TrainingImages, TrainingSpec};
+
+use super::data::catalog;
+use super::train::{device, refused};
+use crate::cli::{NetworkArgs, NetworkMeasure};
+use crate::failure::Failure;
+use crate::output::{number, print, print_json, short};
+use crate::store::Folder;
+
+/// Images for Jacobian and Hessian, unless told otherwise.
+const FEW: usize = 128;
+
+/// Measures.
+pub fn run(command: &NetworkMeasure) -> Result<ExitCode, Failure> {
+    match command {
+        NetworkMeasure::Activations { of, places, output } => write_activations(&Loaded::open(of)?, places, output),
+        NetworkMeasure::Jacobian { of, json } => jacobian(&Loaded::open(of)?, *json),
+        NetworkMeasure::Sharpness { of, json } => hessian(&Loaded::open(of)?, *json),
+    }
+}
+
+/// A trained network with the images of its spec.
+struct Loaded {
+    spec: TrainingSpec,
+    step: u64,
+    network: Network,
+    weights: Weights,
+    images: TrainingImages,
+    device: Device,
+    count: Option<usize>,
+}
+
+impl Loaded {
+    fn open(args: &NetworkArgs) -> Result<Self, Failure> {
+        let place = args.checkpoint.display();
+        let corrupt = |error| Failure::corrupt(format!("{place}: {error}"));
+        let checkpoint = if args.checkpoint.is_dir() {
+            let found = CheckpointFolder::new(&args.checkpoint).load().map_err(corrupt)?;
+            found.ok_or_else(|| Failure::input(format!("{place}: holds no checkpoint of `stepwell train`")))?.checkpoint
+        } else {
+            let bytes = fs::read(&args.checkpoint);
+            Checkpoint::read(bytes.map_err(|error| Failure::input(format!("{place}: {error}")))?).map_err(corrupt)?
+        };
+        let spec = checkpoint.spec().map_err(corrupt)?;
+        let network = spec.network().map_err(|error| Failure::input(format!("{place}: {error}")))?;
+        let device = device(&args.device)?;
+        let weights = checkpoint.weights(&network, &device).map_err(corrupt)?;
+        let images = TrainingImages::load(&spec, &catalog(args.data_dir.as_deref())?)
+            .map_err(|error| refused(&place.to_string(), &error))?;
+        let count = args.images.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(Self { spec, step: checkpoint.step(), network, weights, images, device, count })
+    }
+}
+
+fn write_activations(of: &Loaded, places: &[String], output: &PathBuf) -> Result<ExitCode, Failure> {
+    let known = of.network.places();
+    if let Some(place) = places.iter().find(|place| !known.contains(place)) {
+        let known = known.join(", ");
+        return Err(Failure::usage(format!("--at {place}: no such place in this network, expected one of {known}")));
+    }
+    let count = of.count.unwrap_or(of.spec.record.sparsity_images.max(1));
+    let found = activations(&of.network, &of.weights, &of.images.train, count, places, &of.device);
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = Folder::unchecked(parent.unwrap_or(".".as_ref()));
+    let bytes = to_safetensors(&found);
+    folder.write_with(output, |mut file| {
+        use std::io::Write;
+        file.write_all(&bytes).map_err(|error| Failure::other(format!("{}: {error}", output.display())))
+    })?;
+    for place in &found {
+        let [samples, channels, height, width] = place.shape;
+        print(&format!("{}: {samples} samples x {channels} channels x {height} x {width}\n", place.place))?;
+    }
+    let subset = if found.iter().any(|place| place.shape[1..].iter().product::<usize>() > of.spec.record.neurons) {
+        format!(" --subset {} --seed {}", of.spec.record.neurons, of.spec.seed)
+    } else {
+        String::new()
+    };
+    let array = if found.len() > 1 { format!(" --array {}", found[0].place) } else { String::new() };
+    print(&format!("as recorded: stepwell measure sparsity {}{array}{subset}\n", output.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn jacobian(of: &Loaded, as_json: bool) -> Result<ExitCode, Failure> {
+    let count = of.count.unwrap_or(FEW);
+    let found = jacobian_rank(&of.network, &of.weights, &of.images.test, count, of.spec.seed, &of.device);
+    let n = found.singular_values.len();
+    if as_json {
+        print_json(&json!({
+            "step": of.step, "rank": found.rank(), "effective_rank": number(found.effective_rank()),
+            "tol": RANK_TOLERANCE, "images": n, "parameters": found.parameters,
+            "combination": found.combination.iter().map(|c| number(f64::from(*c))).collect::<Vec<_>>(),
+            "singular_values": found.singular_values.iter().map(|s| number(*s)).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        print(&format!(
+            "rank {} of {n} x {} at {RANK_TOLERANCE:.2e} of the largest singular value ({}; smallest {})\n\
+             effective rank {}\nrows are gradients of one random combination of logits, at {n} test images, at step {}\n",
+            found.rank(),
+            found.parameters,
+            short(found.singular_values.first().copied().unwrap_or(f64::NAN)),
+            short(found.singular_values.last().copied().unwrap_or(f64::NAN)),
+            short(found.effective_rank()),
+            of.step,
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hessian(of: &Loaded, as_json: bool) -> Result<ExitCode, Failure> {
+    let count = of.count.unwrap_or(FEW).min(of.images.train.len());
+    let found = sharpness(&of.network, &of.weights, &of.images.train, count, Mode::Train, &of.device);
+    if as_json {
+        print_json(&json!({
+            "step": of.step, "sharpness": number(found.value), "residual": number(found.residual),
+            "difference_error": number(found.difference_error), "images": count, "products": found.products,
+        }))?;
+    } else {
+        print(&format!(
+            "sharpness {} on {count} training images in one batch, at step {}\n\
+             within {} by the residual of Lanczos' method, {} by the differences of gradients ({} products)\n",
+            short(found.value),
+            of.step,
+            short(found.residual),
+            short(found.difference_error),
+            found.products,
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

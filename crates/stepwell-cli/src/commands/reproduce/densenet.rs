@@ -1,0 +1,188 @@
+//! A DenseNet on images: four runs, and whether large steps give a lower test error and sparser features there too.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stepwell::metrics::Phase;
+use stepwell::statistics::{Band, Share};
+use stepwell_deep::training::{TrainingImages, TrainingSpec};
+
+use super::{Reproduction, present};
+use crate::cli::ReproduceArgs;
+use crate::commands::data::catalog;
+use crate::commands::train::report::{self, Trained, words};
+use crate::commands::train::session::{Session, train};
+use crate::commands::train::{device, refused, spec};
+use crate::failure::Failure;
+use crate::figures::Figure;
+use crate::output::{band_json, percent, short, table};
+use crate::store::{Folder, append_csv, run_prefix};
+
+const NAME: &str = "densenet-small.toml";
+const TEXT: &str = include_str!("../../../../../experiments/densenet-small.toml");
+/// Time between checkpoints.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// The settings with their runs, one a seed.
+struct Results {
+    spec: TrainingSpec,
+    settings: Vec<Vec<Trained>>,
+    observations: Vec<Observation>,
+}
+
+/// Trains each setting for each seed; what an earlier call left unfinished is gone on with.
+pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    if args.fresh.is_some() {
+        return Err(Failure::usage("--fresh: densenet draws other images for each seed, expected --seeds"));
+    }
+    let device = device(&args.device)?;
+    let catalog = catalog(args.data_dir.as_deref())?;
+    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| PathBuf::from("results/densenet")))?;
+    let base = spec(NAME, TEXT, &[], None)?;
+    let mut settings: Vec<Vec<Trained>> = base.variants.iter().map(|_| Vec::new()).collect();
+    for seed in 1..=args.seeds.unwrap_or(1) {
+        let spec = TrainingSpec { seed, ..base.clone() };
+        let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(NAME, &error))?;
+        for (k, variant) in spec.variants.iter().enumerate() {
+            let below = Folder::create(&folder.path().join(format!("seed-{seed}")).join(format!("run-{}", k + 1)))?;
+            let one = spec.with_variant(variant);
+            let mut session = Session::open(&below, &one, below.read("run.toml").is_some(), false)?;
+            let label = format!("{}, seed {seed}", variant.label);
+            let trained = Trained::of(&variant.label, &train(&mut session, &one, &images, &device, EVERY, &label)?);
+            session.write_results(&trained)?;
+            settings[k].push(trained);
+        }
+    }
+    let observations = observations(&settings);
+    present(args, &folder, TEXT, &Results { spec: base, settings, observations }, started)
+}
+
+/// One of the paper's observations, counted over seeds.
+struct Observation {
+    statement: String,
+    between: String,
+    share: Share,
+    /// Medians of what is compared.
+    from_to: Option<(f64, f64)>,
+}
+
+impl Observation {
+    fn verdict(&self) -> &'static str {
+        match self.share {
+            Share { total: 0, .. } => "no run to tell",
+            share if share.low > 0.5 => "holds",
+            share if share.high < 0.5 => "does not hold",
+            share if share.hits == share.total => "seen, too few seeds to be sure",
+            share if share.hits == 0 => "not seen, too few seeds to be sure",
+            _ => "undecided",
+        }
+    }
+}
+
+/// The settings in the file's order: a small step, then decays from the earliest to the latest.
+fn observations(settings: &[Vec<Trained>]) -> Vec<Observation> {
+    let [small, early, .., late] = settings else { return Vec::new() };
+    let told = |one: &&Trained| !matches!(one.stabilization.phase, Phase::TooShort | Phase::Diverged);
+    let stable = late.iter().filter(|one| one.stabilization.phase == Phase::Stabilized).count();
+    let mut found = vec![Observation {
+        statement: "the loss stabilizes while the step size is large".into(),
+        between: label(late),
+        share: Share::of(stable, late.iter().filter(told).count()),
+        from_to: None,
+    }];
+    let smaller = |name: &str, statement: String, a: &[Trained], b: &[Trained]| {
+        let pairs: Vec<(f64, f64)> = a
+            .iter()
+            .zip(b)
+            .filter(|(a, b)| !a.diverged() && !b.diverged())
+            .map(|(a, b)| (a.last(name), b.last(name)))
+            .collect();
+        let median = |of: fn(&(f64, f64)) -> f64| Band::of(&pairs.iter().map(of).collect::<Vec<_>>()).median;
+        Observation {
+            statement,
+            between: format!("{} → {}", label(a), label(b)),
+            share: Share::of(pairs.iter().filter(|(a, b)| b < a).count(), pairs.len()),
+            from_to: (!pairs.is_empty()).then(|| (median(|pair| pair.0), median(|pair| pair.1))),
+        }
+    };
+    found.push(smaller("test_error", "large steps give a smaller test error".into(), small, late));
+    let names: Vec<String> = late[0].records.series.iter().map(|series| series.name.to_string()).collect();
+    for name in names {
+        if name == "test_error" || name == "jacobian_rank" || name.starts_with("feature_sparsity") {
+            found.push(smaller(&name, format!("the longer, the smaller the {}", words(&name)), early, late));
+        }
+    }
+    found
+}
+
+fn label(runs: &[Trained]) -> String {
+    runs.first().map_or(String::new(), |one| one.label.clone())
+}
+
+impl Reproduction for Results {
+    fn csv(&self) -> String {
+        let mut out = String::from("run,seed,step,series,value\n");
+        for one in self.settings.iter().flatten() {
+            append_csv(&mut out, &run_prefix(&one.label, one.seed), &one.records);
+        }
+        out
+    }
+
+    fn figure(&self) -> Result<Figure, Failure> {
+        let groups: Vec<&[Trained]> = self.settings.iter().map(Vec::as_slice).collect();
+        Ok(report::figure_of(self.spec.title.as_deref().unwrap_or_default(), &groups))
+    }
+
+    fn summary(&self, elapsed: f64) -> Value {
+        let setting = |runs: &Vec<Trained>| json!({ "label": label(runs), "runs": runs.iter().map(Trained::json).collect::<Vec<_>>() });
+        let observation = |one: &Observation| {
+            json!({
+                "statement": one.statement, "between": one.between, "hits": one.share.hits, "seeds": one.share.total,
+                "interval": [one.share.low, one.share.high], "verdict": one.verdict(),
+                "medians": one.from_to.map(|(a, b)| [a, b]),
+            })
+        };
+        let finals = |runs: &Vec<Trained>| {
+            let values: Vec<f64> = runs.iter().map(|one| one.last("test_error")).collect();
+            json!({ "label": label(runs), "test_error": band_json(&Band::of(&values)) })
+        };
+        json!({
+            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": self.spec.title, "seconds": elapsed,
+            "final": self.settings.iter().map(finals).collect::<Vec<_>>(),
+            "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
+            "observations": self.observations.iter().map(observation).collect::<Vec<_>>(),
+        })
+    }
+
+    fn report(&self) -> String {
+        let seeds = self.settings.first().map_or(0, Vec::len);
+        let mut out = format!(
+            "{}\n{seeds} seed{} of start, images and order; values at the end.\n",
+            self.spec.title.as_deref().unwrap_or_default(),
+            if seeds == 1 { "" } else { "s" }
+        );
+        out += &format!("{}\n\nThe paper's observations, seed by seed\n", report::table_of_groups(&self.settings));
+        let mut table = table(&["observation", "between", "from → to", "seeds", "verdict"]);
+        for one in &self.observations {
+            let share = one.statement.contains("error") || one.statement.contains("sparsity");
+            let value = |v: f64| if share { format!("{:.2}%", 100.0 * v) } else { short(v) };
+            table.add_row([
+                one.statement.clone(),
+                one.between.clone(),
+                one.from_to.map_or("–".into(), |(a, b)| format!("{} → {}", value(a), value(b))),
+                format!(
+                    "{} of {} [{}, {}]",
+                    one.share.hits,
+                    one.share.total,
+                    percent(one.share.low),
+                    percent(one.share.high)
+                ),
+                one.verdict().to_string(),
+            ]);
+        }
+        out + &format!("{}\n\n", table.trim_fmt())
+    }
+}

@@ -1,0 +1,172 @@
+//! `stepwell train`: its files, what it refuses, and that no interruption changes a byte.
+
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use program::{run, stepwell};
+
+#[cfg(not(feature = "deep"))]
+#[test]
+fn a_build_without_says_which_build_has_it() {
+    for arguments in [&["train", "x.toml"][..], &["measure", "jacobian", "x"]] {
+        let output = run(Path::new("."), arguments);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            message.contains("`cargo build --release --features deep`") && message.lines().count() == 1,
+            "{message}"
+        );
+    }
+}
+
+#[cfg(feature = "deep")]
+mod deep {
+    use super::*;
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    const SPEC: &str = r#"
+data = { set = "fashion-mnist", train = 300, test = 100, halved = true, augment = true }
+network = { kind = "dense_net", depth = 10, growth = 4, bottleneck = false, compression = 1.0 }
+training = { batch = 20, steps = 60, momentum = 0.9, weight_decay = 5e-4 }
+[schedule]
+step_size = 0.05
+decay = [{ at = 0.5, divide_by = 10.0 }]
+[record]
+every = 20
+train_images = 100
+sparsity_images = 50
+neurons = 100
+"#;
+
+    /// A folder with the spec, where the images are installed.
+    fn with_spec() -> Option<tempfile::TempDir> {
+        if !Path::new("/usr/share/datasets/fashion-mnist").exists() {
+            eprintln!("skipped: Fashion-MNIST is not installed (apt install dataset-fashion-mnist)");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("spec.toml"), SPEC).unwrap();
+        Some(folder)
+    }
+
+    fn fails(folder: &Path, arguments: &[&str]) -> (i32, String) {
+        let output = run(folder, arguments);
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+        let output = run(folder, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn killed_at_any_time_it_ends_in_the_same_bytes() {
+        let Some(folder) = with_spec() else { return };
+        let folder = folder.path();
+        succeeds(folder, &["train", "spec.toml", "--out", "whole"]);
+        let mut kills = 0;
+        for round in 0..40_u64 {
+            let arguments = ["train", "spec.toml", "--out", "killed", "--resume", "--checkpoint-every", "0"];
+            let mut child = stepwell(folder, &arguments[..if round == 0 { 4 } else { 7 }]);
+            if round == 0 {
+                child.args(["--checkpoint-every", "0"]);
+            }
+            let mut child = child.spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(700 + 137 * (round * 7 % 11)));
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+        if kills > 0 {
+            succeeds(folder, &["train", "spec.toml", "--out", "killed", "--resume"]);
+        }
+        for file in ["checkpoint.safetensors", "records.csv", "run.toml", "summary.json", "figure.svg"] {
+            let read = |run: &str| fs::read(folder.join(run).join(file)).unwrap();
+            assert!(read("whole") == read("killed"), "{file} after {kills} kills");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_request_to_stop_saves_and_exits_with_75() {
+        let Some(folder) = with_spec() else { return };
+        let folder = folder.path();
+        let arguments = ["train", "spec.toml", "--out", "o", "--set", "training.steps=100000"];
+        let child = stepwell(folder, &arguments).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(4));
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{message}");
+        assert!(message.contains("--resume goes on") && message.lines().count() == 1, "{message}");
+        assert!(folder.join("o/checkpoint.safetensors").exists());
+        // what is there is not begun anew unless told so
+        let (code, message) = fails(folder, &arguments);
+        assert_eq!(code, 2);
+        assert!(message.contains("--resume goes on with it, --overwrite begins anew"), "{message}");
+        let (code, message) = fails(folder, &["train", "spec.toml", "--out", "o", "--resume"]);
+        assert_eq!(code, 2);
+        assert!(message.contains("holds another run"), "{message}");
+        // a damaged checkpoint that stands alone
+        fs::write(folder.join("o/checkpoint.safetensors"), "x").unwrap();
+        _ = fs::remove_file(folder.join("o/checkpoint.previous.safetensors"));
+        let (code, message) = fails(folder, &[&arguments[..], &["--resume"]].concat());
+        assert_eq!(code, 6);
+        assert!(message.contains("is damaged"), "{message}");
+    }
+
+    #[test]
+    fn activations_have_the_recorded_sparsity() {
+        let Some(folder) = with_spec() else { return };
+        let folder = folder.path();
+        let summary: Value =
+            serde_json::from_str(&succeeds(folder, &["train", "spec.toml", "--out", "o", "--json"])).unwrap();
+        for place in ["block2", "pooled"] {
+            let out = succeeds(folder, &["measure", "activations", "o", "--at", place, "-o", "acts.safetensors"]);
+            let command = out.lines().find_map(|line| line.strip_prefix("as recorded: stepwell ")).unwrap();
+            let arguments: Vec<&str> = command.split(' ').chain(["--json"]).collect();
+            let found: Value = serde_json::from_str(&succeeds(folder, &arguments)).unwrap();
+            let recorded = &summary["runs"][0]["last"][format!("feature_sparsity/{place}")];
+            assert_eq!(found["feature_sparsity"].as_f64(), recorded.as_f64(), "{place}");
+            assert!(recorded.as_f64().unwrap() > 0.0);
+        }
+        let (code, message) = fails(folder, &["measure", "activations", "o", "--at", "block9", "-o", "x.safetensors"]);
+        assert_eq!(code, 2);
+        assert!(message.contains("expected one of block1, block2, block3, pooled"), "{message}");
+        let found: Value =
+            serde_json::from_str(&succeeds(folder, &["measure", "jacobian", "o", "--images", "6", "--json"])).unwrap();
+        assert!((1..=6).contains(&found["rank"].as_u64().unwrap()));
+    }
+
+    #[test]
+    fn bad_specs_are_shown_at_their_place() {
+        let Some(folder) = with_spec() else { return };
+        let folder = folder.path();
+        for (from, to, part) in [
+            ("fashion-mnist", "fashion", "spec.toml:2:16"),
+            ("batch = 20", "batch = 0", "training.batch: 0, expected at least 1"),
+            ("momentum", "momentun", "did you mean `momentum`?"),
+            ("train = 300", "train = 300000", "at most 60000"),
+        ] {
+            fs::write(folder.join("spec.toml"), SPEC.replace(from, to)).unwrap();
+            let (code, message) = fails(folder, &["train", "spec.toml"]);
+            assert_eq!(code, 3, "{message}");
+            assert!(message.contains(part), "{message}");
+        }
+        fs::write(folder.join("spec.toml"), SPEC).unwrap();
+        let (code, message) = fails(folder, &["train", "spec.toml", "--data-dir", "."]);
+        assert_eq!(code, 3);
+        assert!(message.contains("not found in ."), "{message}");
+        let (code, message) = fails(folder, &["train", "spec.toml", "--device", "cuda"]);
+        assert_eq!(code, 2);
+        assert!(message.contains("cargo build --release --features cuda"), "{message}");
+    }
+}
