@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stepwell::metrics::Phase;
 use stepwell::statistics::{Band, Share};
-use stepwell_deep::training::{TrainingImages, TrainingSpec};
+use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 
-use super::{Reproduction, present};
+use super::{DivergedRun, Reproduction, present, seeds};
 use crate::cli::ReproduceArgs;
 use crate::commands::data::catalog;
 use crate::commands::train::report::{self, Trained, words};
@@ -43,7 +43,7 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let folder = Folder::create(&args.out.clone().unwrap_or_else(|| PathBuf::from("results/densenet")))?;
     let base = spec(NAME, TEXT, &[], None)?;
     let mut settings: Vec<Vec<Trained>> = base.variants.iter().map(|_| Vec::new()).collect();
-    for seed in 1..=args.seeds.unwrap_or(1) {
+    for seed in 1..=seeds(args) {
         let spec = TrainingSpec { seed, ..base.clone() };
         let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(NAME, &error))?;
         for (k, variant) in spec.variants.iter().enumerate() {
@@ -155,6 +155,16 @@ impl Reproduction for Results {
             "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
             "observations": self.observations.iter().map(observation).collect::<Vec<_>>(),
         })
+    }
+
+    fn diverged(&self) -> Vec<DivergedRun> {
+        let of = |one: &Trained| match one.status {
+            Status::Diverged { step } => {
+                Some(DivergedRun { label: one.label.clone(), seed: one.seed.to_string(), step })
+            }
+            _ => None,
+        };
+        self.settings.iter().flatten().filter_map(of).collect()
     }
 
     fn report(&self) -> String {

@@ -24,7 +24,10 @@ use crate::spec_file::SpecFile;
 use crate::store::Folder;
 
 /// Runs a setting, unless told otherwise.
-const DEFAULT_SEEDS: u64 = 100;
+fn seeds(args: &ReproduceArgs) -> u64 {
+    let usual = if args.figure == Figure::DenseNet { 1 } else { 100 };
+    args.fresh.or(args.seeds).unwrap_or(usual)
+}
 
 /// The spec of a figure, by the figure's name.
 pub fn embedded_spec(figure: &str) -> Option<&'static str> {
@@ -91,11 +94,9 @@ fn diverged_of<'a>(
 
 /// The command line that `args` came from.
 fn command(args: &ReproduceArgs) -> String {
-    let count = match (args.fresh, args.seeds) {
-        (Some(n), _) => format!(" --fresh {n}"),
-        (None, n) => format!(" --seeds {}", n.unwrap_or(DEFAULT_SEEDS)),
-    };
-    format!("stepwell reproduce {}{count}{}", args.figure.name(), if args.relative { " --relative" } else { "" })
+    let kind = if args.fresh.is_some() { "fresh" } else { "seeds" };
+    let relative = if args.relative { " --relative" } else { "" };
+    format!("stepwell reproduce {} --{kind} {}{relative}", args.figure.name(), seeds(args))
 }
 
 /// What a figure has measured, and what is made of it.
@@ -127,7 +128,7 @@ fn reproduce<R: Reproduction>(
     let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
     let default = || PathBuf::from("results").join(name);
     let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
-    let results = measure(&file, args.fresh.or(args.seeds).unwrap_or(DEFAULT_SEEDS))?;
+    let results = measure(&file, seeds(args))?;
     present(args, &folder, text, &results, started)
 }
 

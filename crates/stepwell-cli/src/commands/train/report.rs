@@ -172,7 +172,7 @@ pub fn figure_of(title: &str, settings: &[&[Trained]]) -> Figure {
     if settings.iter().flat_map(|runs| runs.first()).any(|one| !one.decays.is_empty()) {
         legend.push(Entry { mark: Mark::Dashed(INK), text: "the step size is divided".into() });
     }
-    Figure { title: title.to_owned(), columns: 3, panels, legend }
+    Figure { title: title.to_owned(), columns: 3, panels, legend, below: Vec::new() }
 }
 
 fn panel(name: &str, settings: &[(&[Trained], RGBColor)]) -> Panel {
