@@ -101,7 +101,6 @@ impl Figure {
 
 /// `reproduce`.
 #[derive(Args)]
-#[cfg_attr(not(feature = "deep"), allow(dead_code, reason = "some of it is for deep networks"))]
 pub struct ReproduceArgs {
     /// The figure
     pub figure: Figure,
@@ -162,7 +161,6 @@ pub struct RunArgs {
 
 /// `train`.
 #[derive(Args)]
-#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
 pub struct TrainArgs {
     /// The spec, a TOML file (- for stdin). A spec with variants trains them one after the other
     pub spec: PathBuf,
@@ -326,7 +324,6 @@ pub enum MeasureCommand {
 
 /// `measure` of the network in a checkpoint of `train`.
 #[derive(Subcommand)]
-#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
 pub enum NetworkMeasure {
     /// Write activations of training images at named places to a .safetensors file, which `measure sparsity` reads
     Activations {
@@ -374,7 +371,6 @@ impl NetworkMeasure {
 
 /// The network of a checkpoint and images to measure it on.
 #[derive(Args)]
-#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
 pub struct NetworkArgs {
     /// A checkpoint.safetensors, or the folder of a training
     pub checkpoint: PathBuf,
@@ -419,7 +415,6 @@ pub struct SparsityArgs {
 
 /// `data`.
 #[derive(Subcommand)]
-#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
 pub enum DataCommand {
     /// Say which of the known data sets are found, where, and how to get the others
     List {

@@ -2,7 +2,6 @@
 
 mod program;
 
-use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -22,6 +21,8 @@ fn a_build_without_says_which_build_has_it() {
 
 #[cfg(feature = "deep")]
 mod deep {
+    use std::fs;
+
     use super::*;
 
     /// CIFAR-10 in black, the files as large as they should be but empty on the disk; classes in turn.

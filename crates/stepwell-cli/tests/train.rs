@@ -2,10 +2,9 @@
 
 mod program;
 
-use std::fs;
 use std::path::Path;
 
-use program::{run, stepwell};
+use program::run;
 
 #[cfg(not(feature = "deep"))]
 #[test]
@@ -23,10 +22,13 @@ fn a_build_without_says_which_build_has_it() {
 
 #[cfg(feature = "deep")]
 mod deep {
-    use super::*;
+    use std::fs;
     use std::time::{Duration, Instant};
 
     use serde_json::Value;
+
+    use super::program::stepwell;
+    use super::*;
 
     const SPEC: &str = r#"
 data = { set = "fashion-mnist", train = 300, test = 100, halved = true, augment = true }
