@@ -41,7 +41,7 @@ def main():
             resume = ["--resume"] if Path("killed/run.toml").exists() else []
             child = subprocess.Popen([*train, "--out", "killed", *resume], stdout=subprocess.DEVNULL)
             try:
-                child.wait(random.uniform(0.05, 3 * seconds / kills))
+                child.wait(random.uniform(0.05, 1.2 * seconds / kills))
                 if Path("killed/summary.json").exists():
                     break
             except subprocess.TimeoutExpired:

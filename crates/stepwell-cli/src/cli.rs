@@ -103,7 +103,6 @@ impl Figure {
 
 /// `reproduce`.
 #[derive(Args)]
-#[cfg_attr(not(feature = "deep"), allow(dead_code, reason = "some of it is for deep networks"))]
 pub struct ReproduceArgs {
     /// The figure
     pub figure: Figure,

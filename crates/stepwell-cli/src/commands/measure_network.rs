@@ -1,7 +1,7 @@
 //! `stepwell measure activations|jacobian|sharpness`: what the network in a checkpoint looks like.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -63,7 +63,7 @@ impl Loaded {
     }
 }
 
-fn write_activations(of: &Loaded, places: &[String], output: &PathBuf) -> Result<ExitCode, Failure> {
+fn write_activations(of: &Loaded, places: &[String], output: &Path) -> Result<ExitCode, Failure> {
     let known = of.network.places();
     if let Some(place) = places.iter().find(|place| !known.contains(place)) {
         let known = known.join(", ");
