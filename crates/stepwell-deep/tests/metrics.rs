@@ -37,11 +37,10 @@ fn jacobian_rank_is_that_of_the_jacobian_row_by_row() {
         }
     }
     let direct = singular_values(&jacobian);
+    // the root of the Gram matrix's own round-off, beside that of the gradients
+    let allowed = 3e-6 * direct[0];
     for (found, direct) in found.singular_values.iter().zip(&direct) {
-        assert!(
-            (found - direct).abs() < 1e-5 * direct.max(direct.max(1e-2 * found)) + 1e-6 * found.max(1.0),
-            "{found} {direct}"
-        );
+        assert!((found - direct).abs() < allowed, "{found} {direct}");
     }
     let above = direct.iter().filter(|s| **s > RANK_TOLERANCE * direct[0]).count();
     assert_eq!(found.rank(), above);
