@@ -300,7 +300,6 @@ pub struct SparsityArgs {
 
 /// `data`.
 #[derive(Subcommand)]
-#[cfg_attr(not(feature = "deep"), expect(dead_code, reason = "asked for, but not built"))]
 pub enum DataCommand {
     /// Say which of the known data sets are found, where, and how to get the others
     List {
