@@ -14,7 +14,8 @@ fn data(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
 #[cfg(not(feature = "deep"))]
 #[test]
 fn a_build_without_says_which_build_has_it() {
-    let (code, out, message) = data(Path::new("."), &["data", "list"]);
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, message) = data(folder.path(), &["data", "list"]);
     assert_eq!((code, &out[..]), (2, ""));
     assert!(message.contains("`cargo build --release --features deep`") && message.lines().count() == 1, "{message}");
 }
@@ -25,7 +26,7 @@ mod deep {
 
     use super::*;
 
-    /// CIFAR-10 in black, the files as large as they should be but empty on the disk; classes in turn.
+    /// CIFAR-10 with black images, classes in turn.
     fn black_cifar(folder: &Path) {
         let folder = folder.join("cifar-10-batches-bin");
         fs::create_dir_all(&folder).unwrap();
