@@ -33,7 +33,7 @@ seeds = 8
 runs_per_chunk = 2
 [set]
 # long enough that tasks can be disturbed while they run
-steps = 4000000
+steps = 12000000
 dynamics.sgd.indices = "seed"
 [grid]
 schedule.step_size = [0.1, 0.12, 0.15, 0.18, 0.2, 0.4]
@@ -64,6 +64,8 @@ at_least() { within 600 "$1 chunks are done" has_chunks "$1"; }
 # the queue may be stale, or its answer fail, while a controller or a node starts again
 queued_again() { scontrol -o show job "$1" 2>/dev/null | grep -Eq ' Restarts=[1-9]'; }
 has_begun() { pgrep -f "sweep work $dir/cluster --shard $1" >/dev/null; }
+# right after a job has begun Slurm may call its state transitional; scancel itself would retry only after seconds
+signaled() { timeout 1 scancel --batch --signal=TERM "$1" 2>/dev/null; }
 canceled() { scancel "$1" 2>/dev/null; }
 is_running() { [ "$(squeue --noheader --jobs="$1" --format=%T 2>/dev/null)" = RUNNING ]; }
 answers() { scontrol ping 2>/dev/null | grep -q UP; }
@@ -78,7 +80,7 @@ echo "-- job $job; a task is warned as before its time limit: it finishes the ch
 at_least 1
 within 300 "task ${job}_1 runs" is_running "${job}_1"
 within 300 "the worker of task ${job}_1 has begun" has_begun 1/4
-scancel --batch --signal=TERM "${job}_1"
+within 300 "task ${job}_1 is signaled" signaled "${job}_1"
 within 300 "task ${job}_1 is queued again" queued_again "${job}_1"
 echo "-- the daemon of a node is killed"
 at_least 2
