@@ -16,8 +16,8 @@ pub trait BlockUpdate {
     fn update(&mut self, block: usize, g: &[f64; BLOCK]) -> [f64; BLOCK];
 }
 
-/// A matrix (n x d) as blocks of eight columns, each row by row; padded with zeros to a multiple of eight columns and
-/// four rows.
+/// A matrix (n x d) as blocks of eight columns, each row by row; padded with zeros to a multiple of eight in
+/// both.
 #[derive(Clone, Debug)]
 pub struct Blocked {
     rows: usize,
@@ -27,7 +27,7 @@ pub struct Blocked {
 impl Blocked {
     /// The blocks of a matrix.
     pub fn new(x: &Matrix) -> Self {
-        let (rows, blocks) = (x.rows().next_multiple_of(ROWS), x.cols().div_ceil(BLOCK));
+        let (rows, blocks) = (x.rows().next_multiple_of(BLOCK), x.cols().div_ceil(BLOCK));
         let mut data = AlignedVec::zeros(blocks * rows * BLOCK);
         for (i, row) in x.iter_rows().enumerate() {
             for (j, x) in row.iter().enumerate() {
@@ -65,13 +65,46 @@ impl Blocked {
         }
     }
 
-    /// `out_i` is the sum of the eight lanes of row i, in order.
+    /// `out_i` is the sum of the eight lanes of row i, in order: of eight rows at a time, turned into columns, since compilers
+    /// left alone gather numbers one by one.
     #[inline(always)]
     pub fn combine(lanes: &[f64], out: &mut [f64]) {
-        for ([a, b, c, d, e, f, g, h], out) in lanes.as_chunks::<BLOCK>().0.iter().zip(out) {
-            *out = ((((((a + b) + c) + d) + e) + f) + g) + h;
+        for (rows, out) in lanes.as_chunks::<{ BLOCK * BLOCK }>().0.iter().zip(out.chunks_mut(BLOCK)) {
+            let lanes = transposed(rows);
+            let mut sums = lanes[0];
+            for lane in &lanes[1..] {
+                for i in 0..BLOCK {
+                    sums[i] += lane[i];
+                }
+            }
+            let n = out.len();
+            out.copy_from_slice(&sums[..n]);
         }
     }
+}
+
+/// Eight rows of eight as eight columns.
+#[inline(always)]
+fn transposed(rows: &[f64; BLOCK * BLOCK]) -> [[f64; BLOCK]; BLOCK] {
+    let (rows, _) = rows.as_chunks::<BLOCK>();
+    let ((a, b), (c, d)) = (exchange::<1>(&rows[0], &rows[1]), exchange::<1>(&rows[2], &rows[3]));
+    let ((e, f), (g, h)) = (exchange::<1>(&rows[4], &rows[5]), exchange::<1>(&rows[6], &rows[7]));
+    let ((a, c), (b, d)) = (exchange::<2>(&a, &c), exchange::<2>(&b, &d));
+    let ((e, g), (f, h)) = (exchange::<2>(&e, &g), exchange::<2>(&f, &h));
+    let ((a, e), (b, f)) = (exchange::<4>(&a, &e), exchange::<4>(&b, &f));
+    let ((c, g), (d, h)) = (exchange::<4>(&c, &g), exchange::<4>(&d, &h));
+    [a, b, c, d, e, f, g, h]
+}
+
+/// The numbers of `a` at places with bit `K` change places with those of `b` without it.
+#[inline(always)]
+fn exchange<const K: usize>(a: &[f64; BLOCK], b: &[f64; BLOCK]) -> ([f64; BLOCK], [f64; BLOCK]) {
+    let (mut first, mut second) = ([0.0; BLOCK], [0.0; BLOCK]);
+    for l in 0..BLOCK {
+        first[l] = if l & K == 0 { a[l] } else { b[l & !K] };
+        second[l] = if l & K == 0 { a[l | K] } else { b[l] };
+    }
+    (first, second)
 }
 
 /// `X_block^T w`. The sums over rows keep compilers from vectorizing over rows, which would take gathers.
