@@ -173,4 +173,80 @@ neurons = 100
         assert_eq!(code, 2);
         assert!(message.contains("cargo build --release --features cuda"), "{message}");
     }
+
+    /// The figure `densenet` in seconds.
+    const TINY: &str = "reproduce densenet --setting sota --set data.train=200 --set data.test=50 --set network.depth=7 \
+                        --set network.growth=4 --set training.batch=20 --set training.epochs=4 \
+                        --set record.train_images=100 --set record.sparsity_images=50 --set record.jacobian_images=4";
+
+    fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        TINY.split_whitespace().chain(more.iter().copied()).collect()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_figure_is_stopped_and_gone_on_with_by_the_same_command() {
+        let Some(folder) = with_spec() else { return };
+        let folder = folder.path();
+        let whole: Value = serde_json::from_str(&succeeds(folder, &tiny(&["--out", "whole", "--json"]))).unwrap();
+        let again = tiny(&["--out", "cut", "--json"]);
+        let child = stepwell(folder, &again).spawn().unwrap();
+        while !folder.join("cut/seed-1/run-1/summary.json").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{message}");
+        assert!(message.contains("4 runs with 160 steps") && message.contains("20 records"), "{message}");
+        assert!(message.contains("the same command goes on from cut") && !message.contains("--resume"), "{message}");
+        let output = run(folder, &again);
+        assert!(output.status.success());
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains("3 runs with ") || message.contains("2 runs with "), "{message}");
+        let gone_on: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for key in ["settings", "observations", "final", "step_sizes"] {
+            assert_eq!(whole[key], gone_on[key], "{key}");
+        }
+        for file in ["records.csv", "spec.toml", "densenet.svg", "seed-1/run-2/checkpoint.safetensors"] {
+            let read = |run: &str| fs::read(folder.join(run).join(file)).unwrap();
+            assert!(read("whole") == read("cut"), "{file}");
+        }
+        // what was measured, and under which names
+        assert_eq!(whole["settings"].as_array().unwrap().len(), 4);
+        assert_eq!(whole["observations"].as_array().unwrap().len(), 7);
+        let last = &whole["settings"][3]["runs"][0]["last"];
+        for name in ["train_loss", "test_error", "feature_sparsity/block2", "feature_sparsity/pooled", "jacobian_rank"]
+        {
+            assert!(last[name].as_f64().unwrap() > 0.0, "{name}: {last}");
+        }
+        // another choice does not go on in that folder
+        let (code, message) = fails(folder, &tiny(&["--out", "cut", "--step-size", "0.3"]));
+        assert_eq!(code, 2);
+        assert!(message.contains("holds another run") && !message.contains("--overwrite"), "{message}");
+    }
+
+    #[test]
+    fn the_figure_says_what_it_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        for (arguments, code, part) in [
+            (
+                &["--data", "cifar10", "--data-dir", "."][..],
+                3,
+                "cifar10: not found in . (looked for cifar-10-batches-bin",
+            ),
+            (&["--data", "cifar"], 2, "tiny-imagenet"),
+            (&["--scale", "large"], 2, "[possible values: small, paper]"),
+            (&["--step-size", "-1"], 2, "expected a number above 0"),
+            (&["--fresh", "2"], 2, "expected --seeds"),
+            (&["--set", "network.depht=7"], 2, "did you mean `depth`?"),
+            (&["--device", "tpu"], 2, "--device tpu"),
+        ] {
+            let (found, message) = fails(folder, &[&["reproduce", "densenet"][..], arguments].concat());
+            assert_eq!(found, code, "{arguments:?}: {message}");
+            assert!(message.contains(part), "{arguments:?}: {message}");
+        }
+        assert!(!folder.join("results").exists());
+    }
 }

@@ -7,7 +7,7 @@ pub mod page;
 pub mod print;
 mod read;
 mod records_csv;
-mod remake;
+pub mod remake;
 pub mod tensorboard;
 
 pub use read::read;

@@ -198,8 +198,15 @@ impl Training {
         (sum.unwrap_or_default(), finite)
     }
 
-    /// Measures `theta_t`. Nothing of the run is changed by it.
     fn record(&mut self) {
+        for (name, value) in self.measurements() {
+            self.records.push(name, self.step, value);
+        }
+        self.recent = Recent::default();
+    }
+
+    /// What a record of `theta_t` holds, by name. Nothing of the run is changed by taking it.
+    pub fn measurements(&self) -> Vec<(String, f64)> {
         let (step, spec) = (self.step, &self.spec);
         let mut found: Vec<(String, f64)> = Vec::new();
         let mut add = |name: &str, value| found.push((name.to_owned(), value));
@@ -237,10 +244,7 @@ impl Training {
             add("jacobian_effective_rank", found.effective_rank());
         }
         add("step_size", self.schedule.at(step.min(self.steps - 1)));
-        for (name, value) in found {
-            self.records.push(name, step, value);
-        }
-        self.recent = Recent::default();
+        found
     }
 
     /// What is trained.

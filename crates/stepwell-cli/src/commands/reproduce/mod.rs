@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::figures::Figure as Picture;
 use crate::interrupt;
 use crate::output::{print, print_json};
+use crate::report::remake::quoted;
 use crate::spec_file::SpecFile;
 use crate::store::Folder;
 
@@ -49,6 +50,12 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         let name = args.figure.name();
         return Err(Failure::usage(format!(
             "--relative: {name} has thresholds of its own, expected a figure of the paper"
+        )));
+    }
+    if let (false, Some((flag, value))) = (args.figure == Figure::DenseNet, args.deep.given().first()) {
+        let name = args.figure.name();
+        return Err(Failure::usage(format!(
+            "{flag} {value}: only densenet has this, {name} has nothing to choose there"
         )));
     }
     match args.figure {
@@ -96,7 +103,8 @@ fn diverged_of<'a>(
 fn command(args: &ReproduceArgs) -> String {
     let kind = if args.fresh.is_some() { "fresh" } else { "seeds" };
     let relative = if args.relative { " --relative" } else { "" };
-    format!("stepwell reproduce {} --{kind} {}{relative}", args.figure.name(), seeds(args))
+    let deep: String = args.deep.given().iter().map(|(flag, value)| format!(" {flag} {}", quoted(value))).collect();
+    format!("stepwell reproduce {} --{kind} {}{relative}{deep}", args.figure.name(), seeds(args))
 }
 
 /// What a figure has measured, and what is made of it.

@@ -12,7 +12,7 @@ use stepwell_deep::engine::{Device, Engine};
 use stepwell_deep::training::{Status, TrainingError, TrainingImages, TrainingSpec};
 
 use self::report::Trained;
-use self::session::{Session, train};
+use self::session::{Claim, Session, train};
 use crate::cli::TrainArgs;
 use crate::commands::data::catalog;
 use crate::commands::run::stem;
@@ -35,9 +35,14 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let runs = runs(&spec, &out);
     let folders = runs.iter().map(|(_, _, path)| Folder::create(path)).collect::<Result<Vec<_>, _>>()?;
     // the claims first: what cannot run is said before any image is read
+    let claim = match (args.resume, args.overwrite) {
+        (true, _) => Claim::Resume,
+        (_, true) => Claim::Overwrite,
+        _ => Claim::New,
+    };
     let mut sessions = Vec::new();
     for ((_, spec, _), folder) in runs.iter().zip(&folders) {
-        sessions.push(Session::open(folder, spec, args.resume, args.overwrite)?);
+        sessions.push(Session::open(folder, spec, claim)?);
     }
     let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(&name, &error))?;
     let every = Duration::from_secs_f64(args.checkpoint_every);

@@ -91,7 +91,10 @@ impl Trained {
 
 /// A series' name in words: `feature_sparsity/block3` is "feature sparsity, block3".
 pub fn words(name: &str) -> String {
-    name.replace('_', " ").replace('/', ", ")
+    match name.strip_prefix("jacobian_") {
+        Some(what) => format!("{} of the Jacobian", what.replace('_', " ")),
+        None => name.replace('_', " ").replace('/', ", "),
+    }
 }
 
 fn is_share(name: &str) -> bool {
@@ -142,7 +145,8 @@ fn value_text(name: &str, values: &[f64]) -> String {
     }
 }
 
-/// Training loss, test error, sparsity at each place, rank of the Jacobian, schedule.
+/// Training loss, test error, sparsity at each place, effective rank of the Jacobian, schedule. (Its rank at few images is
+/// their number all the time.)
 pub fn figure(title: &str, trained: &Trained) -> Figure {
     figure_of(title, &[std::slice::from_ref(trained)])
 }
@@ -151,7 +155,7 @@ pub fn figure(title: &str, trained: &Trained) -> Figure {
 pub fn figure_of(title: &str, settings: &[&[Trained]]) -> Figure {
     let all = settings.iter().flat_map(|runs| runs.iter()).flat_map(|one| &one.records.series);
     let shown = |name: &str| {
-        matches!(name, "train_loss" | "test_error" | "jacobian_rank" | "step_size")
+        matches!(name, "train_loss" | "test_error" | "jacobian_effective_rank" | "step_size")
             || name.starts_with("feature_sparsity")
     };
     let mut names: Vec<&str> = Vec::new();

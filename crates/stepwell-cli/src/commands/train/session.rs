@@ -17,9 +17,33 @@ use crate::store::{Folder, append_csv};
 
 const LOCK: &str = ".stepwell-lock";
 
+/// What is done about a run that is in the folder already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing must be there.
+    New,
+    /// It is gone on with, and must be there: `train --resume`.
+    Resume,
+    /// It is replaced: `train --overwrite`.
+    Overwrite,
+    /// It is gone on with, if one is there: `reproduce`, which has no flags for this.
+    GoOn,
+}
+
+impl Claim {
+    /// What can be done with another run's folder, and with a damaged one.
+    fn ways_out(self, place: &str) -> [String; 2] {
+        match self {
+            Self::GoOn => ["name another folder with --out".into(), format!("without {place} that run begins anew")],
+            _ => ["name another folder with --out, or --overwrite it".into(), "--overwrite begins anew".into()],
+        }
+    }
+}
+
 /// A folder that belongs to one training, and to this process while it lasts.
 pub struct Session<'a> {
     folder: &'a Folder,
+    claim: Claim,
     checkpoints: CheckpointFolder,
     /// Where to go on.
     start: Option<Checkpoint>,
@@ -28,27 +52,24 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Claims a folder. Another training's folder is left alone, and so is one with a checkpoint, unless told otherwise.
-    pub fn open(folder: &'a Folder, spec: &TrainingSpec, resume: bool, overwrite: bool) -> Result<Self, Failure> {
+    pub fn open(folder: &'a Folder, spec: &TrainingSpec, claim: Claim) -> Result<Self, Failure> {
         let lock = lock(folder)?;
         let place = folder.path().display();
         let plan = spec.to_toml();
         let there = folder.read("run.toml");
         let same = there.as_deref().is_none_or(|text| without_comments(text) == without_comments(plan.as_bytes()));
-        if !same && !overwrite {
-            return Err(Failure::usage(format!(
-                "{place} holds another run (its run.toml differs); name another folder with --out, or --overwrite it"
-            )));
+        let [for_another, for_damaged] = claim.ways_out(&place.to_string());
+        if !same && claim != Claim::Overwrite {
+            return Err(Failure::usage(format!("{place} holds another run (its run.toml differs); {for_another}")));
         }
         let checkpoints = CheckpointFolder::new(folder.path());
         checkpoints.remove_unfinished();
-        if overwrite {
+        if claim == Claim::Overwrite {
             for name in [FILE, PREVIOUS] {
                 _ = fs::remove_file(folder.path().join(name));
             }
         }
-        let found = checkpoints
-            .load()
-            .map_err(|error| Failure::corrupt(format!("{place}: {error}; --overwrite begins anew")))?;
+        let found = checkpoints.load().map_err(|error| Failure::corrupt(format!("{place}: {error}; {for_damaged}")))?;
         let start = found.map(|found| {
             if let Some(error) = &found.passed_over {
                 let step = found.checkpoint.step();
@@ -57,20 +78,39 @@ impl<'a> Session<'a> {
             found.checkpoint
         });
         match &start {
-            Some(checkpoint) if !resume => {
+            Some(checkpoint) if claim == Claim::New => {
                 return Err(Failure::usage(format!(
                     "{place} holds this run up to step {}; --resume goes on with it, --overwrite begins anew",
                     checkpoint.step()
                 )));
             }
-            None if resume && there.is_none() => {
+            None if claim == Claim::Resume && there.is_none() => {
                 return Err(Failure::usage(format!("{place} holds no run to resume")));
             }
             _ => {}
         }
         let version = env!("CARGO_PKG_VERSION");
         folder.write("run.toml", format!("# stepwell {version}\n{plan}").as_bytes())?;
-        Ok(Self { folder, checkpoints, start, _lock: lock })
+        Ok(Self { folder, claim, checkpoints, start, _lock: lock })
+    }
+
+    /// The step at which it goes on; `None` if it has ended.
+    pub fn step(&self) -> Option<u64> {
+        match &self.start {
+            None => Some(0),
+            Some(checkpoint) => (checkpoint.status() == Status::Running).then(|| checkpoint.step()),
+        }
+    }
+
+    /// The message of a training that was stopped on request.
+    fn stopped(&self, training: &Training) -> Failure {
+        let command = if self.claim == Claim::GoOn { "the same command" } else { "the same command with --resume" };
+        Failure::stopped(format!(
+            "stopped on request at step {} of {}; {command} goes on from {}",
+            training.step(),
+            training.steps(),
+            self.folder.path().display()
+        ))
     }
 
     /// Checkpoint and records as they stand.
@@ -138,12 +178,7 @@ pub fn train(
     bar.finish_and_clear();
     session.save(&training)?;
     if training.status() == Status::Running {
-        let place = session.folder.path().display();
-        return Err(Failure::stopped(format!(
-            "stopped on request at step {} of {}; the same command with --resume goes on from {place}",
-            training.step(),
-            training.steps()
-        )));
+        return Err(session.stopped(&training));
     }
     Ok(training)
 }

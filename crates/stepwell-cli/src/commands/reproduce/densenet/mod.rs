@@ -1,5 +1,8 @@
 //! A DenseNet on images: four runs, and whether large steps give a lower test error and sparser features there too.
 
+mod estimate;
+mod plan;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -7,27 +10,29 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stepwell::metrics::Phase;
 use stepwell::statistics::{Band, Share};
+use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 
+use self::estimate::{Costs, Left};
+use self::plan::{Choice, Plan};
 use super::{DivergedRun, Reproduction, present, seeds};
-use crate::cli::ReproduceArgs;
+use crate::cli::{ReproduceArgs, word};
 use crate::commands::data::catalog;
 use crate::commands::train::report::{self, Trained, words};
-use crate::commands::train::session::{Session, train};
-use crate::commands::train::{device, refused, spec};
+use crate::commands::train::session::{Claim, Session, train};
+use crate::commands::train::{device, refused};
 use crate::failure::Failure;
 use crate::figures::Figure;
-use crate::output::{band_json, percent, short, table};
+use crate::interrupt;
+use crate::output::{band_json, percent, short, table, thousands};
 use crate::store::{Folder, append_csv, run_prefix};
 
-const NAME: &str = "densenet-small.toml";
-const TEXT: &str = include_str!("../../../../../experiments/densenet-small.toml");
 /// Time between checkpoints.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// The settings with their runs, one a seed.
 struct Results {
-    spec: TrainingSpec,
+    plan: Plan,
     settings: Vec<Vec<Trained>>,
     observations: Vec<Observation>,
 }
@@ -38,26 +43,97 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     if args.fresh.is_some() {
         return Err(Failure::usage("--fresh: densenet draws other images for each seed, expected --seeds"));
     }
-    let device = device(&args.device)?;
-    let catalog = catalog(args.data_dir.as_deref())?;
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| PathBuf::from("results/densenet")))?;
-    let base = spec(NAME, TEXT, &[], None)?;
-    let mut settings: Vec<Vec<Trained>> = base.variants.iter().map(|_| Vec::new()).collect();
-    for seed in 1..=seeds(args) {
-        let spec = TrainingSpec { seed, ..base.clone() };
-        let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(NAME, &error))?;
-        for (k, variant) in spec.variants.iter().enumerate() {
-            let below = Folder::create(&folder.path().join(format!("seed-{seed}")).join(format!("run-{}", k + 1)))?;
-            let one = spec.with_variant(variant);
-            let mut session = Session::open(&below, &one, below.read("run.toml").is_some(), false)?;
-            let label = format!("{}, seed {seed}", variant.label);
-            let trained = Trained::of(&variant.label, &train(&mut session, &one, &images, &device, EVERY, &label)?);
+    let plan = Plan::new(&args.deep)?;
+    let device = device(args.deep.device.as_deref().unwrap_or("cpu"))?;
+    let catalog = catalog(args.deep.data_dir.as_deref())?;
+    let set = plan.spec.data_set().map_err(|error| refused(NAME, &error.into()))?;
+    catalog.find(set).map_err(|error| refused(NAME, &error.into()))?;
+    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&plan.choice)))?;
+    let seeds: Vec<TrainingSpec> =
+        (0..seeds(args)).map(|k| TrainingSpec { seed: plan.spec.seed + k, ..plan.spec.clone() }).collect();
+    let left = left(&folder, &seeds)?;
+    eprint!("{}", about(&plan));
+    let mut estimated = left.runs == 0;
+    let mut settings: Vec<Vec<Trained>> = plan.spec.variants.iter().map(|_| Vec::new()).collect();
+    for spec in &seeds {
+        let images = TrainingImages::load(spec, &catalog).map_err(|error| refused(NAME, &error))?;
+        if !estimated {
+            eprintln!("{}", estimate(spec, &images, &device, &left)?);
+            estimated = true;
+        }
+        for (k, runs) in settings.iter_mut().enumerate() {
+            let (one, below) = one_run(&folder, spec, k)?;
+            let mut session = Session::open(&below, &one, Claim::GoOn)?;
+            let label = &spec.variants[k].label;
+            let shown = format!("{label}, seed {}", spec.seed);
+            let trained = Trained::of(label, &train(&mut session, &one, &images, &device, EVERY, &shown)?);
             session.write_results(&trained)?;
-            settings[k].push(trained);
+            runs.push(trained);
         }
     }
-    let observations = observations(&settings);
-    present(args, &folder, TEXT, &Results { spec: base, settings, observations }, started)
+    let (observations, text) = (observations(&settings), plan.text.clone());
+    present(args, &folder, &text, &Results { plan, settings, observations }, started)
+}
+
+/// What stands before messages on the spec and its images.
+const NAME: &str = "reproduce densenet";
+
+/// Another choice has another folder.
+fn default_folder(choice: &Choice) -> PathBuf {
+    if *choice == Choice::DEFAULT {
+        return PathBuf::from("results/densenet");
+    }
+    let Choice { data, setting, scale } = choice;
+    PathBuf::from(format!("results/densenet-{}-{}-{}", data.name(), word(setting), word(scale)))
+}
+
+/// Spec and folder of the k-th run of a seed.
+fn one_run(folder: &Folder, spec: &TrainingSpec, k: usize) -> Result<(TrainingSpec, Folder), Failure> {
+    let path = folder.path().join(format!("seed-{}", spec.seed)).join(format!("run-{}", k + 1));
+    Ok((spec.with_variant(&spec.variants[k]), Folder::create(&path)?))
+}
+
+/// What is left to do, of all runs. What cannot be gone on with is refused before anything is read or measured.
+fn left(folder: &Folder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
+    let mut left = Left::default();
+    for spec in seeds {
+        let refuse = |error| refused(NAME, &error);
+        let steps = spec.steps().map_err(|error| refuse(error.into()))?;
+        let epoch = spec.steps_per_epoch().map_err(|error| refuse(error.into()))?;
+        for k in 0..spec.variants.len() {
+            let (one, below) = one_run(folder, spec, k)?;
+            let session = Session::open(&below, &one, Claim::GoOn)?;
+            left.add(session.step(), steps, spec.record.every.unwrap_or(epoch));
+        }
+    }
+    Ok(left)
+}
+
+/// How long it will take.
+fn estimate(spec: &TrainingSpec, images: &TrainingImages, device: &Device, left: &Left) -> Result<String, Failure> {
+    let costs = Costs::measure(spec, images, device).map_err(|error| refused(NAME, &error))?;
+    if interrupt::stopped() {
+        return Err(Failure::stopped("stopped on request before the first step; the same command goes on"));
+    }
+    Ok(format!(
+        "{}
+TERM and Ctrl-C save and stop; the same command goes on",
+        costs.words(left)
+    ))
+}
+
+/// What is trained, and with which step sizes.
+fn about(plan: &Plan) -> String {
+    let network = plan.spec.network().map_or(0, |network| network.layout().parameter_count());
+    let [small, large] = plan.step_sizes;
+    format!(
+        "{}, {} parameters
+step sizes {small} and {large}: {}
+",
+        plan.spec.title.as_deref().unwrap_or_default(),
+        thousands(network as u64),
+        plan.source.words()
+    )
 }
 
 /// One of the paper's observations, counted over seeds.
@@ -111,7 +187,7 @@ fn observations(settings: &[Vec<Trained>]) -> Vec<Observation> {
     found.push(smaller("test_error", "large steps give a smaller test error".into(), small, late));
     let names: Vec<String> = late[0].records.series.iter().map(|series| series.name.to_string()).collect();
     for name in names {
-        if name == "test_error" || name == "jacobian_rank" || name.starts_with("feature_sparsity") {
+        if name == "test_error" || name == "jacobian_effective_rank" || name.starts_with("feature_sparsity") {
             found.push(smaller(&name, format!("the longer, the smaller the {}", words(&name)), early, late));
         }
     }
@@ -133,7 +209,7 @@ impl Reproduction for Results {
 
     fn figure(&self) -> Result<Figure, Failure> {
         let groups: Vec<&[Trained]> = self.settings.iter().map(Vec::as_slice).collect();
-        Ok(report::figure_of(self.spec.title.as_deref().unwrap_or_default(), &groups))
+        Ok(report::figure_of(self.plan.spec.title.as_deref().unwrap_or_default(), &groups))
     }
 
     fn summary(&self, elapsed: f64) -> Value {
@@ -149,8 +225,12 @@ impl Reproduction for Results {
             let values: Vec<f64> = runs.iter().map(|one| one.last("test_error")).collect();
             json!({ "label": label(runs), "test_error": band_json(&Band::of(&values)) })
         };
+        let plan = &self.plan;
+        let [small, large] = plan.step_sizes;
         json!({
-            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": self.spec.title, "seconds": elapsed,
+            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": plan.spec.title, "seconds": elapsed,
+            "data": plan.choice.data.name(), "setting": word(&plan.choice.setting), "scale": word(&plan.choice.scale),
+            "step_sizes": { "small": small, "large": large, "source": plan.source.words() },
             "final": self.settings.iter().map(finals).collect::<Vec<_>>(),
             "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
             "observations": self.observations.iter().map(observation).collect::<Vec<_>>(),
@@ -170,8 +250,8 @@ impl Reproduction for Results {
     fn report(&self) -> String {
         let seeds = self.settings.first().map_or(0, Vec::len);
         let mut out = format!(
-            "{}\n{seeds} seed{} of start, images and order; values at the end.\n",
-            self.spec.title.as_deref().unwrap_or_default(),
+            "{}{seeds} seed{} of start, images and order; values at the end.\n",
+            about(&self.plan),
             if seeds == 1 { "" } else { "s" }
         );
         out += &format!("{}\n\nThe paper's observations, seed by seed\n", report::table_of_groups(&self.settings));

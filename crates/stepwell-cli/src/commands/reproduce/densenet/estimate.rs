@@ -1,0 +1,158 @@
+//! How long trainings will take, from a few steps on the device at hand that are thrown away.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stepwell_deep::engine::Device;
+use stepwell_deep::metrics::jacobian_rank;
+use stepwell_deep::training::{Training, TrainingError, TrainingImages, TrainingSpec, evaluate};
+
+use crate::output::{significant, thousands};
+
+/// Images that the time of one is measured on.
+const FEW: usize = 100;
+/// A first step that takes longer, in seconds, tells enough.
+const LONG: f64 = 20.0;
+
+/// What the parts of a training take, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Costs {
+    /// A step.
+    pub step: f64,
+    /// A record.
+    pub record: f64,
+}
+
+/// What is left of trainings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// How many have not ended.
+    pub runs: u64,
+    /// Their steps to come.
+    pub steps: u64,
+    /// Their records to come.
+    pub records: u64,
+}
+
+impl Left {
+    /// A training of `steps` steps that stands at step `at` is one more; `None` is one that has ended.
+    pub fn add(&mut self, at: Option<u64>, steps: u64, every: u64) {
+        let Some(at) = at else { return };
+        self.runs += 1;
+        self.steps += steps - at;
+        // at each multiple of `every` from here to before the end, and at the end
+        self.records += steps.div_ceil(every) - at.div_ceil(every) + 1;
+    }
+}
+
+impl Costs {
+    /// Takes up to three steps of the spec's batch, and measures few images as a record does.
+    pub fn measure(spec: &TrainingSpec, images: &TrainingImages, device: &Device) -> Result<Self, TrainingError> {
+        let record = &spec.record;
+        let few = TrainingImages { train: Arc::clone(&images.train), test: Arc::new(images.test.first(1)) };
+        let mut short = TrainingSpec { variants: Vec::new(), ..spec.clone() };
+        (short.record.train_images, short.record.jacobian_images) = (1, 0);
+        // what features cost does not grow with the test set: it is measured as it is
+        let features = Training::new(short.clone(), few.clone(), device.clone())?;
+        short.record.sparsity_images = 0;
+        short.record.every = Some(u64::MAX);
+        let mut training = Training::new(short, few, device.clone())?;
+        let mut step = seconds(|| training.advance(1));
+        if step < LONG && training.steps() > 1 {
+            let more = training.steps().min(3) - 1;
+            step = seconds(|| training.advance(more)) / more as f64;
+        }
+        let network = training.network();
+        let weights = training.weights();
+        let count = FEW.min(images.train.len());
+        let looked_at = || evaluate(network, weights, &images.train, count, device);
+        looked_at(); // once for whatever a device does at the first time
+        let image = seconds(looked_at) / count as f64;
+        let gradients = |count| jacobian_rank(network, weights, &images.test, count, spec.seed, device);
+        let gradient = match record.jacobian_images {
+            0 => 0.0,
+            _ => {
+                gradients(1);
+                seconds(|| gradients(2)) / 2.0
+            }
+        };
+        let tests = images.test.len() * if spec.training.average.is_some() { 2 } else { 1 };
+        let evaluated = record.train_images.min(images.train.len()) + tests;
+        let record = seconds(|| features.measurements())
+            + image * evaluated as f64
+            + gradient * record.jacobian_images.min(images.test.len()) as f64;
+        Ok(Self { step, record })
+    }
+
+    /// Seconds that are left.
+    pub fn seconds(&self, left: &Left) -> f64 {
+        self.step * left.steps as f64 + self.record * left.records as f64
+    }
+
+    /// The estimate as a line for people.
+    pub fn words(&self, left: &Left) -> String {
+        let (step, record) = (significant(self.step, 2), significant(self.record, 2));
+        format!(
+            "about {}: {} run{} with {} steps of {step} s and {} records of {record} s to come, as measured just now",
+            duration(self.seconds(left)),
+            left.runs,
+            if left.runs == 1 { "" } else { "s" },
+            thousands(left.steps),
+            thousands(left.records),
+        )
+    }
+}
+
+/// How long something takes.
+fn seconds<T>(what: impl FnOnce() -> T) -> f64 {
+    let started = Instant::now();
+    what();
+    started.elapsed().as_secs_f64()
+}
+
+/// A time in the largest unit of which there are at least two.
+fn duration(seconds: f64) -> String {
+    let units = [(86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")];
+    match units.into_iter().find(|(unit, _)| seconds >= 2.0 * unit) {
+        Some((unit, name)) => format!("{} {name}", significant(seconds / unit, 2)),
+        None => format!("{seconds:.0} seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_counted_as_a_training_records() {
+        // records at 0, 40, 80 and at the end, 100
+        for (at, steps, records) in [(0, 100, 4), (1, 99, 3), (40, 60, 3), (41, 59, 2), (99, 1, 1)] {
+            let mut left = Left::default();
+            left.add(Some(at), 100, 40);
+            assert_eq!(left, Left { runs: 1, steps, records }, "{at}");
+        }
+        let mut left = Left::default();
+        left.add(Some(0), 120, 40); // the end coincides with no record before it
+        left.add(None, 120, 40);
+        left.add(Some(60), 120, 40);
+        assert_eq!(left, Left { runs: 2, steps: 180, records: 4 + 2 });
+        let costs = Costs { step: 0.5, record: 10.0 };
+        assert_eq!(costs.seconds(&left), 150.0);
+        let words =
+            "about 2.5 minutes: 2 runs with 180 steps of 0.50 s and 6 records of 10 s to come, as measured just now";
+        assert_eq!(costs.words(&left), words);
+    }
+
+    #[test]
+    fn times_have_units_for_people() {
+        for (seconds, words) in [
+            (3.4, "3 seconds"),
+            (119.0, "119 seconds"),
+            (1980.0, "33 minutes"),
+            (9000.0, "2.5 hours"),
+            (6e5, "6.9 days"),
+        ] {
+            assert_eq!(duration(seconds), words);
+        }
+    }
+}
