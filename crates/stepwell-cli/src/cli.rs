@@ -434,7 +434,21 @@ pub enum SpecCommand {
         sets: Vec<String>,
     },
     /// Print the JSON Schema of specs
-    Schema,
+    Schema {
+        /// Of which command
+        #[arg(value_enum, default_value_t)]
+        of: SpecKind,
+    },
+}
+
+/// The kinds of specs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SpecKind {
+    /// What `run` takes, and all that simulate
+    #[default]
+    Run,
+    /// What `train` takes
+    Train,
 }
 
 /// `measure`.
@@ -485,11 +499,15 @@ pub enum NetworkMeasure {
         #[arg(long)]
         json: bool,
     },
-    /// The largest eigenvalue of the Hessian of the loss on training images in one batch
+    /// Sharpness, the largest eigenvalue of the Hessian of the loss on training images in one batch, and batch sharpness, the
+    /// curvature that gradients of mini-batches meet in their own losses
     Sharpness {
         /// The network and its images
         #[command(flatten)]
         of: NetworkArgs,
+        /// Mini-batches of the training's size for batch sharpness
+        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..))]
+        batches: u64,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -24,6 +24,11 @@ impl SpecFile {
     /// Reads a file (`-` is stdin) and applies `key=value` changes.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self, Failure> {
         let (name, text) = read_text(path)?;
+        Self::from_text(path, name, text, sets)
+    }
+
+    /// The same of the text of a file, once it is read.
+    pub fn from_text(path: &Path, name: String, text: String, sets: &[String]) -> Result<Self, Failure> {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Self::parse(name, text, sets, &folder)
     }
@@ -76,7 +81,7 @@ impl SpecFile {
 }
 
 /// Specs of `stepwell train` have a network, those of `stepwell run` a model.
-fn is_of_a_deep_network(text: &str) -> bool {
+pub fn is_of_a_deep_network(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("network") && !table.contains_key("model"))
 }
 

@@ -9,8 +9,17 @@ use program::run;
 #[cfg(not(feature = "deep"))]
 #[test]
 fn a_build_without_says_which_build_has_it() {
-    for arguments in [&["train", "x.toml"][..], &["measure", "jacobian", "x"]] {
-        let output = run(Path::new("."), arguments);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("deep.toml"), "network = { kind = \"conv_net\", width = 1 }\n").unwrap();
+    let commands = [
+        &["train", "x.toml"][..],
+        &["measure", "jacobian", "x"],
+        &["spec", "check", "deep.toml"],
+        &["spec", "show", "densenet"],
+        &["spec", "schema", "train"],
+    ];
+    for arguments in commands {
+        let output = run(folder.path(), arguments);
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(
@@ -148,6 +157,78 @@ neurons = 100
         let found: Value =
             serde_json::from_str(&succeeds(folder, &["measure", "jacobian", "o", "--images", "6", "--json"])).unwrap();
         assert!((1..=6).contains(&found["rank"].as_u64().unwrap()));
+    }
+
+    /// Every spec of the repository is good, whichever command it is for; what is shown of a training is one again.
+    #[test]
+    fn specs_of_both_kinds_are_checked_and_described() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        let names = fs::read_dir(&experiments).unwrap().map(|entry| entry.unwrap().path().display().to_string());
+        let names: Vec<String> = names.filter(|name| name.ends_with(".toml")).collect();
+        let arguments: Vec<&str> = ["spec", "check"].into_iter().chain(names.iter().map(String::as_str)).collect();
+        assert_eq!(succeeds(folder, &arguments).matches(": good").count(), names.len());
+        let shown = succeeds(folder, &["spec", "show", "densenet", "--set", "training.momentum=0.5"]);
+        assert!(shown.contains("momentum = 0.5") && shown.contains("jacobian_images = "), "{shown}");
+        fs::write(folder.join("shown.toml"), &shown).unwrap();
+        assert_eq!(succeeds(folder, &["spec", "show", "shown.toml"]), shown);
+        fs::write(folder.join("bad.toml"), shown.replace("momentum = 0.5", "momentum = 1.5")).unwrap();
+        let (code, message) = fails(folder, &["spec", "check", "bad.toml"]);
+        assert_eq!(code, 3);
+        assert!(message.contains("--> bad.toml:") && message.contains("training.momentum"), "{message}");
+        let schema: Value = serde_json::from_str(&succeeds(folder, &["spec", "schema", "train"])).unwrap();
+        for key in ["data", "network", "training", "schedule", "record", "variants"] {
+            assert!(schema["properties"][key].is_object(), "{key}");
+        }
+        let kinds = schema["$defs"]["Architecture"].to_string();
+        assert!(kinds.contains("dense_net") && kinds.contains("res_net") && kinds.contains("conv_net"), "{kinds}");
+    }
+
+    /// Refused before any image is read.
+    #[test]
+    fn too_little_memory_is_told_with_what_would_fit() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        fs::write(folder.join("spec.toml"), SPEC).unwrap();
+        let (code, message) = fails(
+            folder,
+            &[
+                "train",
+                "spec.toml",
+                "--set=training.batch=60000",
+                "--set=data.train=60000",
+                "--set=network.depth=1000",
+                "--set=network.growth=1200",
+            ],
+        );
+        assert_eq!(code, 3, "{message}");
+        assert!(message.contains("of memory with 60000 images at a time") && message.lines().count() == 1, "{message}");
+        assert!(message.contains("would fit") && !folder.join("results").exists(), "{message}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_limit_on_memory_is_respected() {
+        let Some(folder) = with_spec() else { return };
+        let folder = folder.path();
+        let program = env!("CARGO_BIN_EXE_stepwell");
+        let limited = |kilobytes: u64, more: &str| {
+            let line = format!("ulimit -v {kilobytes}; exec {program} train spec.toml --jobs 1 --overwrite {more}");
+            let output = std::process::Command::new("sh").args(["-c", &line]).current_dir(folder).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let wide = "--set training.batch=300 --set network.growth=24 --set network.depth=22";
+        let (code, message) = limited(500_000, wide);
+        assert_eq!(code, Some(3), "{message}");
+        let part = message.split("training.micro_batch = ").nth(1).and_then(|rest| rest.split(' ').next());
+        let part = part.and_then(|part| part.trim().parse::<u64>().ok()).unwrap_or_else(|| panic!("{message}"));
+        assert!((1..300).contains(&part), "{message}");
+        // what it says would fit does
+        let fits =
+            format!("{wide} --set training.micro_batch={part} --set training.steps=2 --set record.sparsity_images=0");
+        let (code, message) = limited(500_000, &fits);
+        assert_eq!(code, Some(0), "{message}");
     }
 
     #[test]

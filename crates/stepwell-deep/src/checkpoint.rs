@@ -341,7 +341,10 @@ impl CheckpointFolder {
     pub fn save(&self, bytes: &[u8]) -> Result<(), CheckpointError> {
         self.try_save(bytes).map_err(|error| {
             let target = self.folder.join(FILE);
-            CheckpointError::File(format!("{}: cannot be written ({error}); the one before is kept", target.display()))
+            CheckpointError::File(format!(
+                "{}: cannot be written ({error}); what was saved before is kept",
+                target.display()
+            ))
         })
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use burn::backend::DispatchDevice;
 pub use burn::tensor::{Device, Tensor, TensorData};
 
 /// Where tensors live and are computed with.
@@ -56,6 +57,11 @@ impl Engine {
             Self::Wgpu => Err(EngineError::NotBuilt("wgpu")),
         }
     }
+}
+
+/// Whether a device is the processor, for which there are kernels of our own.
+pub fn on_processor(device: &Device) -> bool {
+    matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// Lets the allocator keep what a step frees for the next step, which needs the same again: by default glibc returns large

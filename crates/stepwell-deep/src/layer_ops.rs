@@ -4,19 +4,17 @@ use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::Checkpoi
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, DispatchDevice, Flex, TensorMetadata, backend_extension,
-};
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::module::{batch_norm_train, conv2d};
 use burn::tensor::ops::ConvOptions;
 
-use crate::engine::{Tensor, TensorData};
+use crate::engine::{Tensor, TensorData, on_processor};
 use crate::kernels::{convolution, normalization};
 
 /// Convolution of `x` (samples x inputs x height x width) with `weight` (outputs x inputs x kernel x kernel), without bias,
 /// zeros of width `(kernel - 1) / 2` around the maps.
 pub fn convolve(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
-    if on_processor(&x) {
+    if on_processor(&x.device()) {
         let y = <Dispatch as LayerOps>::convolve(x.into_dispatch(), weight.into_dispatch(), stride);
         return Tensor::from_dispatch(y);
     }
@@ -36,7 +34,7 @@ pub struct Normalized {
 
 /// Batch normalization with the statistics of the batch, then the positive part if `relu`.
 pub fn normalize(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64, relu: bool) -> Normalized {
-    if on_processor(&x) {
+    if on_processor(&x.device()) {
         let inputs = (x.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch());
         let (output, mean, variance) = <Dispatch as LayerOps>::normalize(inputs.0, inputs.1, inputs.2, epsilon, relu);
         let statistics = |tensor| Tensor::<1>::from_dispatch(tensor).without_autodiff();
@@ -49,11 +47,6 @@ pub fn normalize(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64, 
     let normalized = batch_norm_train(x, gamma, beta, epsilon);
     let output = if relu { burn::tensor::activation::relu(normalized.output) } else { normalized.output };
     Normalized { output, mean: normalized.mean.without_autodiff(), variance: normalized.variance.without_autodiff() }
-}
-
-fn on_processor(x: &Tensor<4>) -> bool {
-    let device = x.device().without_autodiff();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// The operations as Burn sees them.

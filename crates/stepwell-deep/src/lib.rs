@@ -5,6 +5,7 @@ pub mod data;
 pub mod engine;
 mod kernels;
 mod layer_ops;
+pub mod memory;
 pub mod metrics;
 pub mod network;
 pub mod training;

@@ -2,14 +2,14 @@
 
 mod small;
 
-use small::{SPEC, bars, device, spec, started};
+use small::{SPEC, bars, device, spec, started, values};
 use stepwell::linalg::{Matrix, lanes, singular_values, symmetric_eigen};
 use stepwell::metrics::{Activations, SparsityOptions, feature_sparsity};
 use stepwell::rng::{Purpose, Stream};
 use stepwell_deep::data::Images;
 use stepwell_deep::metrics::{
-    RANK_TOLERANCE, activations, hessian_vector, jacobian_rank, jacobian_rank_within, sharpness, sparsity_options,
-    to_safetensors,
+    ProbeBatches, RANK_TOLERANCE, activations, batch_sharpness, hessian_vector, jacobian_rank, jacobian_rank_within,
+    sharpness, sparsity_options, to_safetensors,
 };
 use stepwell_deep::network::{Architecture, ConvNet, Mode, Network};
 
@@ -103,6 +103,52 @@ fn sharpness_is_the_largest_eigenvalue_of_the_hessian() {
     let off: Vec<f64> = once.iter().zip(&twice).map(|(a, b)| 2.0 * a - b).collect();
     assert!(lanes::norm2(&off).sqrt() < 1e-2 * lanes::norm2(&twice).sqrt());
     assert!(product(&vec![0.0; p]).iter().all(|v| *v == 0.0));
+}
+
+/// Where the classifier is zero, the logits are 0 and only its own gradient is not: `loss(theta - s g)` is that of a linear
+/// model on the pooled features, whose curvature is `g^T H g = E_i Var_k(d_ik)` with `d_i` the change of image i's logits
+/// along g, all classes alike.
+#[test]
+fn batch_sharpness_of_a_zero_classifier_in_closed_form() {
+    let network = Network::new(Architecture::ConvNet(ConvNet { width: 3 }), [1, 14, 14], 4).unwrap();
+    let mut weights = network.draw(2, &device());
+    for tensor in weights.parameters.iter_mut().rev().take(2) {
+        *tensor = tensor.clone() * 0.0;
+    }
+    let (images, classes, n) = (noise(24), 4, 24);
+    let mut pixels = vec![0.0; n * 14 * 14];
+    pixels.chunks_exact_mut(14 * 14).enumerate().for_each(|(k, out)| images.input(k, out));
+    let features = network.features(&weights, network.batch(pixels, &device())).pop().unwrap();
+    assert_eq!(features.place, "pooled");
+    let features: Vec<f64> = values(features.values).into_iter().map(f64::from).collect();
+    let z: Vec<&[f64]> = features.chunks_exact(12).collect();
+    // of a batch: sum of curvatures and squared norm
+    let exact = |batch: &[usize]| {
+        let off = |i: usize, k: usize| 0.25 - if usize::from(images.labels()[i]) == k { 1.0 } else { 0.0 };
+        let size = batch.len() as f64;
+        let of_class = |k: usize| -> Vec<f64> {
+            let entry = |j: usize| batch.iter().map(|i| off(*i, k) * z[*i].get(j).unwrap_or(&1.0)).sum::<f64>() / size;
+            (0..=12).map(entry).collect() // the last is that of the bias
+        };
+        let g: Vec<Vec<f64>> = (0..classes).map(of_class).collect();
+        let variance = |i: &usize| {
+            let d = g.iter().map(|g| lanes::dot(&g[..12], z[*i]) + g[12]);
+            let (sum, square) = d.fold((0.0, 0.0), |(sum, square), d| (sum + d, square + d * d));
+            square / 4.0 - (sum / 4.0) * (sum / 4.0)
+        };
+        (batch.iter().map(variance).sum::<f64>() / size, g.iter().map(|g| lanes::norm2(g)).sum::<f64>())
+    };
+    for (size, part) in [(n, n), (n, 7), (1, 1)] {
+        let batches = ProbeBatches { size, part, count: n, seed: 9 };
+        let found = batch_sharpness(&network, &weights, &images, batches, Mode::Evaluate, &device());
+        let all: Vec<usize> = (0..n).collect();
+        let sums = all.chunks(size).map(exact).fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
+        let expected = sums.0 / sums.1;
+        assert_eq!(found.batches, n / size);
+        assert!(found.difference_error < 1e-3 * expected, "{found:?}");
+        assert!((found.value - expected).abs() < 1e-3 * expected, "{found:?} {expected}");
+        assert_eq!(found.standard_error.is_nan(), size == n);
+    }
 }
 
 /// What is exported has the sparsity that was recorded, read as samples x (channels x height x width).

@@ -191,7 +191,10 @@ fn networks_that_cannot_be() {
     assert_eq!(error(dense(102, true, 0.5), [3, 32, 32]), Some(NetworkError::Depth { found: 102, each: 6 }));
     assert_eq!(error(dense(4, false, 0.5), [3, 32, 32]), Some(NetworkError::Depth { found: 4, each: 3 }));
     assert_eq!(error(dense(100, true, 0.0), [3, 32, 32]), Some(NetworkError::Compression(0.0)));
-    assert_eq!(error(Architecture::ResNet(ResNet { width: 0 }), [3, 32, 32]), Some(NetworkError::Zero("width")));
+    assert_eq!(
+        error(Architecture::ResNet(ResNet { width: 0 }), [3, 32, 32]),
+        Some(NetworkError::Size { name: "width", found: 0 })
+    );
     let small = NetworkError::Image { height: 3, width: 32, least: 4 };
     assert_eq!(error(dense(100, true, 0.5), [3, 3, 32]), Some(small));
 }

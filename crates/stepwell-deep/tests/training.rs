@@ -61,12 +61,13 @@ fn accumulation_is_the_mean_over_parts() {
 /// Records are taken before the step, on the spec's grid and at the end; a run with fewer of them is the same run.
 #[test]
 fn records_have_their_grid_and_change_nothing() {
-    let text = SPEC.replace("every = 4", "every = 4\njacobian_images = 5");
+    let text = SPEC.replace("every = 4", "every = 4\njacobian_images = 5\nsharpness_images = 8");
     let mut training = started(&text);
     assert_eq!(training.advance(u64::MAX), Status::Finished);
     let records = training.records();
     let series = |name: &str| records.get(name).unwrap_or_else(|| panic!("no series {name}"));
-    for name in ["train_loss", "train_error", "test_loss", "test_error", "step_size", "jacobian_rank"] {
+    let names = ["train_loss", "train_error", "test_loss", "test_error", "step_size", "jacobian_rank"];
+    for name in names.into_iter().chain(["sharpness", "batch_sharpness"]) {
         assert_eq!(series(name).steps, [0, 4, 8, 10], "{name}");
         assert!(series(name).values.iter().all(|v| v.is_finite()), "{name}");
     }

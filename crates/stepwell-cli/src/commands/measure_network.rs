@@ -5,9 +5,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+use stepwell::spec::SpecError;
 use stepwell_deep::checkpoint::{Checkpoint, CheckpointFolder};
-use stepwell_deep::engine::Device;
-use stepwell_deep::metrics::{RANK_TOLERANCE, activations, jacobian_rank, sharpness, to_safetensors};
+use stepwell_deep::data::Part;
+use stepwell_deep::data::catalog::Catalog;
+use stepwell_deep::engine::{Device, on_processor};
+use stepwell_deep::memory::{self, MeasureMemory, in_words};
+use stepwell_deep::metrics::{
+    ProbeBatches, RANK_TOLERANCE, activations, batch_sharpness, jacobian_rank, sharpness, to_safetensors,
+};
 use stepwell_deep::network::{Mode, Network, Weights};
 use stepwell_deep::training::{TrainingImages, TrainingSpec};
 
@@ -26,7 +32,7 @@ pub fn run(command: &NetworkMeasure) -> Result<ExitCode, Failure> {
     match command {
         NetworkMeasure::Activations { of, places, output } => write_activations(&Loaded::open(of)?, places, output),
         NetworkMeasure::Jacobian { of, json } => jacobian(&Loaded::open(of)?, *json),
-        NetworkMeasure::Sharpness { of, json } => hessian(&Loaded::open(of)?, *json),
+        NetworkMeasure::Sharpness { of, batches, json } => hessian(&Loaded::open(of)?, *batches, *json),
     }
 }
 
@@ -36,8 +42,9 @@ struct Loaded {
     step: u64,
     network: Network,
     weights: Weights,
-    images: TrainingImages,
     device: Device,
+    catalog: Catalog,
+    place: String,
     count: Option<usize>,
 }
 
@@ -56,10 +63,40 @@ impl Loaded {
         let network = spec.network().map_err(|error| Failure::input(format!("{place}: {error}")))?;
         let device = device(&args.device)?;
         let weights = checkpoint.weights(&network, &device).map_err(corrupt)?;
-        let images = TrainingImages::load(&spec, &catalog(args.data_dir.as_deref())?)
-            .map_err(|error| refused(&place.to_string(), &error))?;
+        let catalog = catalog(args.data_dir.as_deref())?;
         let count = args.images.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-        Ok(Self { spec, step: checkpoint.step(), network, weights, images, device, count })
+        let (step, place) = (checkpoint.step(), place.to_string());
+        Ok(Self { spec, step, network, weights, device, catalog, place, count })
+    }
+
+    /// The images of the spec.
+    fn images(&self) -> Result<TrainingImages, Failure> {
+        TrainingImages::load(&self.spec, &self.catalog).map_err(|error| refused(&self.place, &error))
+    }
+
+    /// So many images, or all that the spec has.
+    fn at_most(&self, images: usize, part: Part) -> Result<usize, Failure> {
+        Ok(images.min(self.spec.count(part).map_err(|error| self.refused(&error))?))
+    }
+
+    fn refused(&self, error: &SpecError) -> Failure {
+        Failure::input(format!("{}: {error}", self.place))
+    }
+
+    /// Refuses what needs more memory than there is, on the processor.
+    fn fits(&self, what: MeasureMemory, images: usize) -> Result<(), Failure> {
+        let Some(available) = memory::available().filter(|_| on_processor(&self.device)) else { return Ok(()) };
+        let refuse = |error: SpecError| self.refused(&error);
+        let (images, needed) = (images as u64, what.of(&self.spec, images as u64).map_err(refuse)?);
+        if needed <= available {
+            return Ok(());
+        }
+        let fits = match what.most_images(&self.spec, images, available).map_err(refuse)? {
+            Some(most) => format!("--images {most} would fit"),
+            None => "not even one image would fit".into(),
+        };
+        let (needed, left) = (in_words(needed), in_words(available));
+        Err(Failure::input(format!("{images} images need about {needed} of memory, and {left} is available; {fits}")))
     }
 }
 
@@ -69,8 +106,12 @@ fn write_activations(of: &Loaded, places: &[String], output: &Path) -> Result<Ex
         let known = known.join(", ");
         return Err(Failure::usage(format!("--at {place}: no such place in this network, expected one of {known}")));
     }
-    let count = of.count.unwrap_or(of.spec.record.sparsity_images.max(1));
-    let found = activations(&of.network, &of.weights, &of.images.train, count, places, &of.device);
+    let count = of.at_most(of.count.unwrap_or(of.spec.record.sparsity_images.max(1)), Part::Train)?;
+    let one = of.network.batch(vec![0.0; of.network.input().iter().product()], &of.device);
+    let chosen = of.network.features(&of.weights, one).into_iter().filter(|found| places.contains(&found.place));
+    let numbers = chosen.map(|found| found.values.dims().iter().product::<usize>() as u64).sum();
+    of.fits(MeasureMemory::Activations(numbers), count)?;
+    let found = activations(&of.network, &of.weights, &of.images()?.train, count, places, &of.device);
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = Folder::unchecked(parent.unwrap_or(".".as_ref()));
     let bytes = to_safetensors(&found);
@@ -93,8 +134,9 @@ fn write_activations(of: &Loaded, places: &[String], output: &Path) -> Result<Ex
 }
 
 fn jacobian(of: &Loaded, as_json: bool) -> Result<ExitCode, Failure> {
-    let count = of.count.unwrap_or(FEW);
-    let found = jacobian_rank(&of.network, &of.weights, &of.images.test, count, of.spec.seed, &of.device);
+    let count = of.at_most(of.count.unwrap_or(FEW), Part::Test)?;
+    of.fits(MeasureMemory::Jacobian, count)?;
+    let found = jacobian_rank(&of.network, &of.weights, &of.images()?.test, count, of.spec.seed, &of.device);
     let n = found.singular_values.len();
     if as_json {
         print_json(&json!({
@@ -118,13 +160,20 @@ fn jacobian(of: &Loaded, as_json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn hessian(of: &Loaded, as_json: bool) -> Result<ExitCode, Failure> {
-    let count = of.count.unwrap_or(FEW).min(of.images.train.len());
-    let found = sharpness(&of.network, &of.weights, &of.images.train, count, Mode::Train, &of.device);
+fn hessian(of: &Loaded, batches: u64, as_json: bool) -> Result<ExitCode, Failure> {
+    let count = of.at_most(of.count.unwrap_or(FEW), Part::Train)?;
+    of.fits(MeasureMemory::Sharpness, count)?;
+    let images = of.images()?.train;
+    let found = sharpness(&of.network, &of.weights, &images, count, Mode::Train, &of.device);
+    let batches = ProbeBatches { count: usize::try_from(batches).unwrap_or(usize::MAX), ..of.spec.probe_batches() };
+    let own = batch_sharpness(&of.network, &of.weights, &images, batches, Mode::Train, &of.device);
+    let size = batches.size.min(images.len());
     if as_json {
         print_json(&json!({
             "step": of.step, "sharpness": number(found.value), "residual": number(found.residual),
             "difference_error": number(found.difference_error), "images": count, "products": found.products,
+            "batch_sharpness": number(own.value), "batch_difference_error": number(own.difference_error),
+            "batch_standard_error": number(own.standard_error), "batches": own.batches, "batch": size,
         }))?;
     } else {
         print(&format!(
@@ -135,6 +184,14 @@ fn hessian(of: &Loaded, as_json: bool) -> Result<ExitCode, Failure> {
             short(found.residual),
             short(found.difference_error),
             found.products,
+        ))?;
+        print(&format!(
+            "batch sharpness {} on {} batches of {size} training images\n\
+             within {} by the differences of gradients; standard error of the mean over batches {}\n",
+            short(own.value),
+            own.batches,
+            short(own.difference_error),
+            short(own.standard_error),
         ))?;
     }
     Ok(ExitCode::SUCCESS)

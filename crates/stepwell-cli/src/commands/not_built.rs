@@ -6,10 +6,14 @@ use crate::failure::Failure;
 
 /// Says which build has a command.
 pub fn refused(command: &str) -> Result<ExitCode, Failure> {
-    Err(Failure::usage(format!(
-        "`stepwell {command}` is for deep networks, which this build leaves out; `cargo build --release --features deep` \
-         builds them in"
-    )))
+    Err(failure(&format!("`stepwell {command}`")))
+}
+
+/// The same of something else than a command.
+pub fn failure(what: &str) -> Failure {
+    Failure::usage(format!(
+        "{what} is for deep networks, which this build leaves out; `cargo build --release --features deep` builds them in"
+    ))
 }
 
 /// `stepwell data`.

@@ -3,40 +3,64 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::SpecCommand;
+use serde_json::Value;
+
+use crate::cli::{SpecCommand, SpecKind};
 use crate::commands::reproduce::embedded_spec;
 use crate::failure::Failure;
 use crate::output::print;
-use crate::spec_file::SpecFile;
+use crate::spec_file::{SpecFile, is_of_a_deep_network, read_text};
 
 /// Runs `spec check`, `spec show` or `spec schema`.
 pub fn run(command: &SpecCommand) -> Result<ExitCode, Failure> {
     match command {
         SpecCommand::Check { specs } => {
             for path in specs {
-                let file = SpecFile::read(path, &[])?;
-                check(&file)?;
+                resolved(path, read_text(path)?, &[])?;
                 print(&format!("{}: good\n", path.display()))?;
             }
         }
-        SpecCommand::Show { spec, sets } => {
-            let file = open(spec, sets)?;
-            check(&file)?;
-            print(&file.resolved()?)?;
-        }
-        SpecCommand::Schema => {
-            let schema = schemars::schema_for!(stepwell::spec::Spec);
-            print(&format!("{:#}\n", schema.to_value()))?;
-        }
+        SpecCommand::Show { spec, sets } => print(&resolved(spec, open(spec)?, sets)?)?,
+        SpecCommand::Schema { of } => print(&format!("{:#}\n", schema(*of)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A spec file, or the spec of a figure by its name.
-fn open(path: &Path, sets: &[String]) -> Result<SpecFile, Failure> {
+/// Name and text of a spec file, or of the spec of a figure by its name.
+fn open(path: &Path) -> Result<(String, String), Failure> {
     match path.to_str().and_then(embedded_spec) {
-        Some(text) if !path.exists() => SpecFile::embedded(&format!("{}.toml", path.display()), text, sets),
-        _ => SpecFile::read(path, sets),
+        Some(text) if !path.exists() => Ok((format!("{}.toml", path.display()), text.to_owned())),
+        _ => read_text(path),
+    }
+}
+
+/// A checked spec of either kind, as TOML with all defaults.
+fn resolved(path: &Path, (name, text): (String, String), sets: &[String]) -> Result<String, Failure> {
+    if is_of_a_deep_network(&text) {
+        return of_a_training(&name, &text, sets);
+    }
+    let file = SpecFile::from_text(path, name, text, sets)?;
+    check(&file)?;
+    file.resolved()
+}
+
+#[cfg(feature = "deep")]
+fn of_a_training(name: &str, text: &str, sets: &[String]) -> Result<String, Failure> {
+    Ok(super::train::spec(name, text, sets, None)?.to_toml())
+}
+
+#[cfg(not(feature = "deep"))]
+fn of_a_training(name: &str, _: &str, _: &[String]) -> Result<String, Failure> {
+    Err(super::not_built::failure(&format!("{name}: the spec of `stepwell train`")))
+}
+
+fn schema(of: SpecKind) -> Result<Value, Failure> {
+    match of {
+        SpecKind::Run => Ok(schemars::schema_for!(stepwell::spec::Spec).to_value()),
+        #[cfg(feature = "deep")]
+        SpecKind::Train => Ok(schemars::schema_for!(stepwell_deep::training::TrainingSpec).to_value()),
+        #[cfg(not(feature = "deep"))]
+        SpecKind::Train => Err(super::not_built::failure("`stepwell spec schema train`")),
     }
 }
 

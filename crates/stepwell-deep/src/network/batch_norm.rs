@@ -19,7 +19,7 @@ pub(super) struct BatchNorm {
     weight: usize,
     bias: usize,
     running: usize,
-    channels: usize,
+    pub channels: usize,
 }
 
 impl BatchNorm {

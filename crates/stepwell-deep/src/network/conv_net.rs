@@ -6,12 +6,13 @@ use super::batch_norm::BatchNorm;
 use super::convolution::Convolution;
 use super::layout::Layout;
 use super::pass::Pass;
-use super::{Body, NetworkError, halved};
+use super::{Body, Held, NetworkError, halved};
 use crate::engine::Tensor;
 
 /// Three stages of 3 x 3 convolution, batch normalization and ReLU with `width`, 2 and 4 times `width` channels, on maps
 /// of full, half and quarter size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConvNet {
     /// Channels of the first stage.
@@ -20,7 +21,7 @@ pub struct ConvNet {
 
 impl ConvNet {
     pub(super) fn body(self, layout: &mut Layout, inputs: usize) -> Result<Box<dyn Body>, NetworkError> {
-        NetworkError::at_least_one("width", self.width)?;
+        NetworkError::check_size("width", self.width)?;
         let mut channels = inputs;
         let stages = (0..3)
             .map(|stage| {
@@ -62,5 +63,18 @@ impl Body for Stages {
 
     fn smallest_image(&self) -> usize {
         4
+    }
+
+    fn held(&self, [_, height, width]: [usize; 3]) -> Held {
+        let mut held = Held::default();
+        for (stage, (conv, norm)) in self.stages.iter().enumerate() {
+            let area = (height >> stage) * (width >> stage);
+            held.keep(conv.inputs(), area);
+            held.keep(norm.channels, area);
+            if stage + 1 < self.stages.len() {
+                held.keep(norm.channels, area); // of the pooling
+            }
+        }
+        held
     }
 }

@@ -19,6 +19,16 @@ impl Convolution {
         Self { weight: layout.add(format!("{name}.weight"), &shape, Start::HeFanOut), shape, stride }
     }
 
+    /// Channels that it reads.
+    pub fn inputs(&self) -> usize {
+        self.shape[1]
+    }
+
+    /// Channels that it writes.
+    pub fn outputs(&self) -> usize {
+        self.shape[0]
+    }
+
     pub fn forward(&self, pass: &Pass<'_>, x: Tensor<4>) -> Tensor<4> {
         convolve(x, pass.parameter(self.weight, self.shape), self.stride)
     }

@@ -6,7 +6,7 @@ use super::batch_norm::BatchNorm;
 use super::convolution::Convolution;
 use super::layout::Layout;
 use super::pass::Pass;
-use super::{Body, NetworkError, halved};
+use super::{Body, Held, NetworkError, halved};
 use crate::engine::Tensor;
 
 /// How deep and wide a DenseNet is. Source: Huang, Liu, van der Maaten, Weinberger, CVPR 2017.
@@ -14,6 +14,7 @@ use crate::engine::Tensor;
 /// Three dense blocks on maps of full, half and quarter size. Depth counts convolutions and the classifier:
 /// `depth = 3 n + 4` with `n` layers a block, or `6 n + 4` where each layer has a bottleneck, hence two convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DenseNet {
     /// Depth.
@@ -40,7 +41,8 @@ impl DenseNet {
 
     pub(super) fn body(&self, layout: &mut Layout, inputs: usize) -> Result<Box<dyn Body>, NetworkError> {
         let layers = self.layers_in_block()?;
-        NetworkError::at_least_one("growth", self.growth)?;
+        NetworkError::check_size("depth", self.depth)?;
+        NetworkError::check_size("growth", self.growth)?;
         if !(self.compression > 0.0 && self.compression <= 1.0) {
             return Err(NetworkError::Compression(self.compression));
         }
@@ -143,5 +145,25 @@ impl Body for Blocks {
 
     fn smallest_image(&self) -> usize {
         4
+    }
+
+    fn held(&self, [_, height, width]: [usize; 3]) -> Held {
+        let mut held = Held::default();
+        held.keep(self.stem.inputs(), height * width);
+        for (k, block) in self.blocks.iter().enumerate() {
+            let area = (height >> k) * (width >> k);
+            for layer in &block.layers {
+                for (norm, conv) in layer.bottleneck.iter().map(|(n, c)| (n, c)).chain([(&layer.norm, &layer.conv)]) {
+                    held.keep(norm.channels, area);
+                    held.keep(conv.inputs(), area);
+                }
+            }
+            held.keep(block.norm.channels, area);
+            if let Some(conv) = &block.transition {
+                held.keep(conv.inputs(), area);
+                held.keep(conv.outputs(), area); // of the pooling
+            }
+        }
+        held
     }
 }

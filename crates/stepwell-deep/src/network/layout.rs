@@ -59,7 +59,7 @@ impl Layout {
 
     /// How many numbers training changes; running statistics are not counted.
     pub fn parameter_count(&self) -> usize {
-        self.parameters.iter().map(Parameter::len).sum()
+        self.parameters.iter().fold(0, |sum, parameter| sum.saturating_add(parameter.len()))
     }
 
     pub(crate) fn add(&mut self, name: String, shape: &[usize], start: Start) -> usize {

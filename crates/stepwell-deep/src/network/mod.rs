@@ -32,6 +32,7 @@ use weights::values;
 
 /// Which network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Architecture {
     /// See [`DenseNet`].
@@ -41,6 +42,9 @@ pub enum Architecture {
     /// See [`ConvNet`].
     ConvNet(ConvNet),
 }
+
+/// More channels, classes or layers are a mistake.
+const MOST: usize = 100_000;
 
 /// Why there is no such network.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -56,9 +60,14 @@ pub enum NetworkError {
     /// The compression is not a share.
     #[error("compression is {0}, expected a number above 0 and up to 1")]
     Compression(f64),
-    /// A number that must not be 0.
-    #[error("{0} is 0, expected at least 1")]
-    Zero(&'static str),
+    /// A number that must not be 0, nor beyond all machines.
+    #[error("{name} is {found}, expected a number from 1 to {MOST}")]
+    Size {
+        /// What it is.
+        name: &'static str,
+        /// The number asked for.
+        found: usize,
+    },
     /// The maps would shrink to nothing.
     #[error("images are {height} x {width}, expected at least {least} x {least} for this network")]
     Image {
@@ -72,8 +81,8 @@ pub enum NetworkError {
 }
 
 impl NetworkError {
-    fn at_least_one(name: &'static str, value: usize) -> Result<(), Self> {
-        if value == 0 { Err(Self::Zero(name)) } else { Ok(()) }
+    fn check_size(name: &'static str, found: usize) -> Result<(), Self> {
+        if (1..=MOST).contains(&found) { Ok(()) } else { Err(Self::Size { name, found }) }
     }
 }
 
@@ -87,6 +96,26 @@ trait Body: Send + Sync {
     fn places(&self) -> Vec<String>;
     /// The least height and width.
     fn smallest_image(&self) -> usize;
+    /// What a pass over one image of channels x height x width holds.
+    fn held(&self, input: [usize; 3]) -> Held;
+}
+
+/// Numbers that a pass over one image holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    /// For the backward pass: every layer keeps its input.
+    for_backward: usize,
+    /// In the largest of these inputs.
+    widest: usize,
+}
+
+impl Held {
+    /// A layer keeps an input of so many channels, on maps of `area` positions.
+    fn keep(&mut self, channels: usize, area: usize) {
+        let numbers = channels.saturating_mul(area);
+        self.for_backward = self.for_backward.saturating_add(numbers);
+        self.widest = self.widest.max(numbers);
+    }
 }
 
 /// A network: a body, an average over all positions, and a linear classifier. It holds no numbers: those are [`Weights`].
@@ -126,8 +155,8 @@ impl Network {
     /// If the architecture's numbers are out of range, or the images are too small for it.
     pub fn new(architecture: Architecture, input: [usize; 3], classes: usize) -> Result<Self, NetworkError> {
         let [channels, height, width] = input;
-        NetworkError::at_least_one("channels", channels)?;
-        NetworkError::at_least_one("classes", classes)?;
+        NetworkError::check_size("channels", channels)?;
+        NetworkError::check_size("classes", classes)?;
         let mut layout = Layout::default();
         let (body, last) = match architecture {
             Architecture::DenseNet(shape) => (shape.body(&mut layout, channels)?, "classifier"),
@@ -160,6 +189,16 @@ impl Network {
     /// Names, shapes and order of its parameters.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Numbers that the backward pass needs of the forward pass over one image.
+    pub fn numbers_for_backward(&self) -> usize {
+        self.body.held(self.input).for_backward
+    }
+
+    /// Numbers in the largest maps of one image.
+    pub fn widest_maps(&self) -> usize {
+        self.body.held(self.input).widest
     }
 
     /// The names of the places that [`Network::features`] records, in order. `block1`, `block2`, .. end a dense block

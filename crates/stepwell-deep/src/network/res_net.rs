@@ -7,13 +7,14 @@ use super::batch_norm::BatchNorm;
 use super::convolution::Convolution;
 use super::layout::Layout;
 use super::pass::Pass;
-use super::{Body, NetworkError};
+use super::{Body, Held, NetworkError};
 use crate::engine::Tensor;
 
 /// ResNet-18 with a 3 x 3 stem and no first pooling: four stages of two residual blocks with `width`, 2, 4 and 8 times
 /// `width` channels. Source: He, Zhang, Ren, Sun, CVPR 2016. The usual width is 64 (11,173,962 parameters for 10
 /// classes in color).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResNet {
     /// Channels of the first stage.
@@ -22,7 +23,7 @@ pub struct ResNet {
 
 impl ResNet {
     pub(super) fn body(self, layout: &mut Layout, inputs: usize) -> Result<Box<dyn Body>, NetworkError> {
-        NetworkError::at_least_one("width", self.width)?;
+        NetworkError::check_size("width", self.width)?;
         let stem = Convolution::new(layout, "conv1", inputs, self.width, 3, 1);
         let norm = BatchNorm::new(layout, "bn1", self.width);
         let mut channels = self.width;
@@ -114,5 +115,27 @@ impl Body for Stages {
 
     fn smallest_image(&self) -> usize {
         1
+    }
+
+    fn held(&self, [_, mut height, mut width]: [usize; 3]) -> Held {
+        let mut held = Held::default();
+        held.keep(self.stem.inputs(), height * width);
+        held.keep(self.norm.channels, height * width);
+        for (stage, blocks) in self.stages.iter().enumerate() {
+            for (k, block) in blocks.iter().enumerate() {
+                held.keep(block.first.0.inputs(), height * width);
+                if stage > 0 && k == 0 {
+                    (height, width) = (height.div_ceil(2), width.div_ceil(2));
+                }
+                held.keep(block.first.1.channels, height * width);
+                held.keep(block.second.0.inputs(), height * width);
+                held.keep(block.second.1.channels, height * width);
+                if let Some((_, norm)) = &block.projection {
+                    held.keep(norm.channels, height * width);
+                }
+            }
+        }
+        held.keep(self.channels, height * width); // of the last positive part
+        held
     }
 }

@@ -19,9 +19,19 @@ pub struct Evaluation {
 
 /// Images `from..to`, without augmentation, as a tensor.
 pub(crate) fn inputs(network: &Network, images: &Images, from: usize, to: usize, device: &Device) -> Tensor<4> {
+    inputs_of(network, images, from..to, device)
+}
+
+/// The images of these indices, without augmentation, as a tensor.
+pub(crate) fn inputs_of(
+    network: &Network,
+    images: &Images,
+    which: impl ExactSizeIterator<Item = usize>,
+    device: &Device,
+) -> Tensor<4> {
     let size: usize = images.shape().iter().product();
-    let mut pixels = vec![0.0; (to - from) * size];
-    for (k, out) in (from..to).zip(pixels.chunks_exact_mut(size)) {
+    let mut pixels = vec![0.0; which.len() * size];
+    for (k, out) in which.zip(pixels.chunks_exact_mut(size)) {
         images.input(k, out);
     }
     network.batch(pixels, device)

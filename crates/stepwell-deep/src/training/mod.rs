@@ -5,8 +5,8 @@ mod images;
 pub(crate) mod sgd;
 mod spec;
 
+pub(crate) use evaluate::{CHUNK, chunks, inputs, inputs_of};
 pub use evaluate::{Evaluation, evaluate};
-pub(crate) use evaluate::{chunks, inputs};
 pub use images::TrainingImages;
 pub use sgd::Sgd;
 pub use spec::{ImagesSpec, RecordSpec, SgdSpec, TrainingSpec, VariantSpec};
@@ -23,7 +23,7 @@ use crate::data::DataError;
 use crate::data::augment::Augment;
 use crate::data::batches::{Batch, Batches, MadeBeside};
 use crate::engine::{Device, Tensor};
-use crate::metrics::{activations, jacobian_rank, sparsity_options};
+use crate::metrics::{activations, batch_sharpness, jacobian_rank, sharpness, sparsity_options};
 use crate::network::{Mode, Network, Weights};
 use evaluate::cross_entropy;
 use sgd::{all_finite, average_in};
@@ -242,6 +242,16 @@ impl Training {
             let found = jacobian_rank(&self.network, &self.weights, images, count, spec.seed, &self.device);
             add("jacobian_rank", found.rank() as f64);
             add("jacobian_effective_rank", found.effective_rank());
+        }
+        if spec.record.sharpness_images > 0 {
+            let (images, mode) = (&self.images.train, Mode::Train);
+            let count = spec.record.sharpness_images;
+            add("sharpness", sharpness(&self.network, &self.weights, images, count, mode, &self.device).value);
+            let batches = spec.probe_batches();
+            add(
+                "batch_sharpness",
+                batch_sharpness(&self.network, &self.weights, images, batches, mode, &self.device).value,
+            );
         }
         add("step_size", self.schedule.at(step.min(self.steps - 1)));
         found

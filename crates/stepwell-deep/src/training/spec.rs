@@ -6,10 +6,12 @@ use stepwell::spec::{ScheduleSpec, SpecError};
 
 use crate::data::catalog::DataSet;
 use crate::data::{Expected, Part};
+use crate::metrics::ProbeBatches;
 use crate::network::{Architecture, Network};
 
 /// A training: which images, which network, how, and what is recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
     /// A line for people.
@@ -36,6 +38,7 @@ pub struct TrainingSpec {
 
 /// One run of a figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VariantSpec {
     /// What it is called.
@@ -46,6 +49,7 @@ pub struct VariantSpec {
 
 /// Which images a network is trained and tested on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ImagesSpec {
     /// The data set: `fashion-mnist`, `mnist`, `cifar10`, `cifar100` or `tiny-imagenet`.
@@ -70,6 +74,7 @@ pub struct ImagesSpec {
 /// SGD with momentum `mu` and weight decay `lambda` over all parameters: `buf <- mu buf + (g + lambda theta)`,
 /// `theta <- theta - eta buf`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SgdSpec {
     /// Images a step; the last batch of an epoch may be smaller.
@@ -97,6 +102,7 @@ pub struct SgdSpec {
 
 /// What is recorded. Each record at step t is of `theta_t`, before the step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordSpec {
     /// Steps between two records; an epoch if not given. The end is recorded in any case.
@@ -115,6 +121,11 @@ pub struct RecordSpec {
     pub threshold: f64,
     /// How many test images the rank of the Jacobian is taken on; 0 for none. As costly as so many steps of batch 1.
     pub jacobian_images: usize,
+    /// How many training images, without augmentation and in one batch, `sharpness` is taken on; 0 for none. As costly as
+    /// some 80 steps with a batch of so many. Then `batch_sharpness` is taken as well, on 8 batches of the training's size:
+    /// as costly as 40 steps.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sharpness_images: usize,
 }
 
 impl Default for RecordSpec {
@@ -127,12 +138,18 @@ impl Default for RecordSpec {
             neurons: 1000,
             threshold: 0.95,
             jacobian_images: 0,
+            sharpness_images: 0,
         }
     }
 }
 
 fn one() -> u64 {
     1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 fn refuse(key: &str, found: impl ToString, expected: impl Into<String>) -> SpecError {
@@ -159,7 +176,7 @@ impl TrainingSpec {
     pub fn check(&self) -> Result<(), SpecError> {
         let set = self.data_set()?;
         let available = set.expected(Part::Train).images;
-        let count = self.train_count()?;
+        let count = self.count(Part::Train)?;
         if count > available {
             return Err(refuse("data.train", count, format!("at most {available}, as many as there are")));
         }
@@ -201,9 +218,16 @@ impl TrainingSpec {
         DataSet::named(&self.data.set).ok_or_else(|| refuse("data.set", &self.data.set, format!("one of {known}")))
     }
 
-    fn train_count(&self) -> Result<usize, SpecError> {
-        let all = self.data_set()?.expected(Part::Train).images;
-        Ok(self.data.train.unwrap_or(all))
+    /// How many images a part has.
+    ///
+    /// # Errors
+    /// If the data set is unknown.
+    pub fn count(&self, part: Part) -> Result<usize, SpecError> {
+        let all = self.data_set()?.expected(part).images;
+        Ok(match part {
+            Part::Train => self.data.train.unwrap_or(all),
+            Part::Test => self.data.test.unwrap_or(all).min(all),
+        })
     }
 
     /// The network, for the images of the data set.
@@ -222,7 +246,7 @@ impl TrainingSpec {
     /// # Errors
     /// If the data set is unknown.
     pub fn steps_per_epoch(&self) -> Result<u64, SpecError> {
-        Ok(self.train_count()?.div_ceil(self.training.batch.max(1)) as u64)
+        Ok(self.count(Part::Train)?.div_ceil(self.training.batch.max(1)) as u64)
     }
 
     /// Number T of steps.
@@ -253,6 +277,12 @@ impl TrainingSpec {
             let all = network.places();
             all[all.len().saturating_sub(3)..].to_vec()
         })
+    }
+
+    /// The batches that batch sharpness is recorded on: of the training's size, at random from its seed.
+    pub fn probe_batches(&self) -> ProbeBatches {
+        let SgdSpec { batch, micro_batch, .. } = self.training;
+        ProbeBatches { size: batch, part: micro_batch.unwrap_or(batch), count: 8, seed: self.seed }
     }
 
     /// The training of one variant.

@@ -40,6 +40,7 @@ pub fn embedded_spec(figure: &str) -> Option<&'static str> {
         "sde" => Some(include_str!("../../../../../experiments/sde.toml")),
         "quadratic" => Some(include_str!("../../../../../experiments/quadratic.toml")),
         "toy" => Some(include_str!("../../../../../experiments/toy.toml")),
+        "densenet" => Some(include_str!("../../../../../experiments/densenet-small.toml")),
         _ => None,
     }
 }

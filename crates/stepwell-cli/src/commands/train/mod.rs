@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use stepwell_deep::engine::{Device, Engine};
+use stepwell_deep::checkpoint::CheckpointError;
+use stepwell_deep::engine::{Device, Engine, on_processor};
+use stepwell_deep::memory::{self, TrainingMemory, in_words};
 use stepwell_deep::training::{Status, TrainingError, TrainingImages, TrainingSpec};
 
 use self::report::Trained;
@@ -30,6 +32,7 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let (name, text) = spec_file::read_text(&args.spec)?;
     let spec = spec(&name, &text, &args.sets, args.seed)?;
     let device = device(&args.device)?;
+    fits(&name, &spec, &device)?;
     let catalog = catalog(args.data_dir.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
     let runs = runs(&spec, &out);
@@ -84,10 +87,29 @@ pub fn device(name: &str) -> Result<Device, Failure> {
     device.map_err(|error| Failure::usage(format!("--device {name}: {error}")))
 }
 
+/// Refuses a training on the processor that needs more memory than there is.
+pub fn fits(name: &str, spec: &TrainingSpec, device: &Device) -> Result<(), Failure> {
+    let Some(available) = memory::available().filter(|_| on_processor(device)) else { return Ok(()) };
+    let needed = TrainingMemory::of(spec).map_err(|error| Failure::input(format!("{name}: {error}")))?;
+    if needed.total() <= available {
+        return Ok(());
+    }
+    let fits = match needed.largest_part(available) {
+        Some(part) => format!("training.micro_batch = {part} would fit"),
+        None => "not even training.micro_batch = 1 would fit: expected a smaller network or smaller images".into(),
+    };
+    let (total, left) = (in_words(needed.total()), in_words(available));
+    let part = needed.part;
+    Err(Failure::input(format!(
+        "{name}: needs about {total} of memory with {part} images at a time, and {left} is available; {fits}"
+    )))
+}
+
 /// What a training was refused for.
 pub fn refused(name: &str, error: &TrainingError) -> Failure {
     match error {
-        TrainingError::Checkpoint(error) => Failure::corrupt(error.to_string()),
+        TrainingError::Checkpoint(error @ CheckpointError::Other { .. }) => Failure::input(format!("{name}: {error}")),
+        TrainingError::Checkpoint(error) => Failure::corrupt(format!("{name}: {error}")),
         TrainingError::Data(error) => Failure::input(error.to_string()),
         TrainingError::Spec(error) => Failure::input(format!("{name}: {error}")),
     }

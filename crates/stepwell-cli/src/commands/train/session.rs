@@ -156,7 +156,8 @@ pub fn train(
     every: Duration,
     label: &str,
 ) -> Result<Training, Failure> {
-    let refuse = |error| refused(label, &error);
+    let place = session.folder.path().display().to_string();
+    let refuse = |error| refused(&place, &error);
     let (images, device) = (images.clone(), device.clone());
     let mut training = match session.start.take() {
         Some(checkpoint) => Training::resume(spec.clone(), images, device, &checkpoint).map_err(refuse)?,
