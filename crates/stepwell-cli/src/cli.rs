@@ -211,7 +211,7 @@ pub enum Setting {
 /// Network, images and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scale {
-    /// DenseNet-16-12 on 5,000 images at half size, 50 epochs: minutes
+    /// DenseNet-16-12 on 5,120 images at half size, 50 epochs: minutes
     Small,
     /// DenseNet-100-12 on all images, batch 256, 100 epochs: for a GPU
     Paper,

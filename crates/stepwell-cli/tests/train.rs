@@ -319,7 +319,7 @@ neurons = 100
             ),
             (&["--data", "cifar"], 2, "tiny-imagenet"),
             (&["--scale", "large"], 2, "[possible values: small, paper]"),
-            (&["--step-size", "-1"], 2, "expected a number above 0"),
+            (&["--step-size", "0"], 2, "expected a number above 0"),
             (&["--fresh", "2"], 2, "expected --seeds"),
             (&["--set", "network.depht=7"], 2, "did you mean `depth`?"),
             (&["--device", "tpu"], 2, "--device tpu"),

@@ -83,6 +83,7 @@ impl Trained {
             Status::Diverged { step } => format!("diverged at step {}", thousands(step)),
             _ => match self.stabilization.phase {
                 Phase::Stabilized => format!("loss stabilized at {}", short(self.stabilization.level)),
+                Phase::TooShort => "too short to tell".into(),
                 phase => format!("loss {}", phase.name()),
             },
         }
@@ -114,13 +115,14 @@ pub fn table_of(trained: &[Trained]) -> String {
     table.trim_fmt()
 }
 
-/// The same for settings with several seeds each; diverged runs are counted, not averaged.
+/// The same for settings with several seeds each, without what is about the batches; diverged runs are counted, not averaged.
 pub fn table_of_groups(settings: &[Vec<Trained>]) -> String {
     let mut table = table(&["run", "value", "median [10%, 90%]", "diverged", "while the step size is large"]);
     for runs in settings {
         let Some(one) = runs.first() else { continue };
         let diverged = runs.iter().filter(|one| one.diverged()).count();
-        for (k, series) in one.records.series.iter().enumerate() {
+        let of_network = |name: &str| name != "step_size" && !name.starts_with("batch_");
+        for (k, series) in one.records.series.iter().filter(|series| of_network(&series.name)).enumerate() {
             let first = |text: String| if k == 0 { text } else { String::new() };
             let ends: Vec<f64> = runs.iter().filter(|one| !one.diverged()).map(|one| one.last(&series.name)).collect();
             table.add_row([
@@ -194,7 +196,7 @@ fn panel(name: &str, settings: &[(&[Trained], RGBColor)]) -> Panel {
         lines.push(Layer::Line { points: line, color: *color, width: 3 });
     }
     layers.append(&mut lines);
-    let log = name.ends_with("loss") || name == "step_size";
+    let log = name.ends_with("loss") || name.ends_with("error") || name == "step_size";
     let scale = if log { Scale::Log } else { Scale::Linear };
     Panel { title: capitalized(&words(name)), x_label: "step".into(), scale, y_range: None, layers }
 }

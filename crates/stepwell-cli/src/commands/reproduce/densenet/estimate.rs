@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use stepwell::spec::SpecError;
 use stepwell_deep::engine::Device;
 use stepwell_deep::metrics::jacobian_rank;
 use stepwell_deep::training::{Training, TrainingError, TrainingImages, TrainingSpec, evaluate};
@@ -35,13 +36,16 @@ pub struct Left {
 }
 
 impl Left {
-    /// A training of `steps` steps that stands at step `at` is one more; `None` is one that has ended.
-    pub fn add(&mut self, at: Option<u64>, steps: u64, every: u64) {
-        let Some(at) = at else { return };
+    /// A training that stands at step `at` is one more; `None` is one that has ended.
+    pub fn add(&mut self, at: Option<u64>, spec: &TrainingSpec) -> Result<(), SpecError> {
+        let Some(at) = at else { return Ok(()) };
+        let (steps, epoch) = (spec.steps()?, spec.steps_per_epoch()?);
+        let every = spec.record.every.unwrap_or(epoch);
         self.runs += 1;
         self.steps += steps - at;
         // at each multiple of `every` from here to before the end, and at the end
         self.records += steps.div_ceil(every) - at.div_ceil(every) + 1;
+        Ok(())
     }
 }
 
@@ -123,18 +127,27 @@ fn duration(seconds: f64) -> String {
 mod tests {
     use super::*;
 
+    /// A training of so many steps, recorded every 40: 4,000 images in batches of 100 are an epoch.
+    fn spec(steps: u64) -> TrainingSpec {
+        let text = format!(
+            "data = {{ set = \"mnist\", train = 4000 }}\nnetwork = {{ kind = \"conv_net\", width = 2 }}\n\
+             training = {{ batch = 100, steps = {steps} }}\nschedule = {{ step_size = 0.1 }}"
+        );
+        toml::from_str(&text).unwrap()
+    }
+
     #[test]
     fn what_is_left_is_counted_as_a_training_records() {
         // records at 0, 40, 80 and at the end, 100
         for (at, steps, records) in [(0, 100, 4), (1, 99, 3), (40, 60, 3), (41, 59, 2), (99, 1, 1)] {
             let mut left = Left::default();
-            left.add(Some(at), 100, 40);
+            left.add(Some(at), &spec(100)).unwrap();
             assert_eq!(left, Left { runs: 1, steps, records }, "{at}");
         }
         let mut left = Left::default();
-        left.add(Some(0), 120, 40); // the end coincides with no record before it
-        left.add(None, 120, 40);
-        left.add(Some(60), 120, 40);
+        left.add(Some(0), &spec(120)).unwrap(); // at 0, 40, 80 and at the end, 120
+        left.add(None, &spec(120)).unwrap();
+        left.add(Some(60), &spec(120)).unwrap();
         assert_eq!(left, Left { runs: 2, steps: 180, records: 4 + 2 });
         let costs = Costs { step: 0.5, record: 10.0 };
         assert_eq!(costs.seconds(&left), 150.0);

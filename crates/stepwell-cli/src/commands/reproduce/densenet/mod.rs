@@ -35,6 +35,8 @@ struct Results {
     plan: Plan,
     settings: Vec<Vec<Trained>>,
     observations: Vec<Observation>,
+    /// Whether an earlier call did some of it.
+    earlier: bool,
 }
 
 /// Trains each setting for each seed; what an earlier call left unfinished is gone on with.
@@ -72,7 +74,8 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         }
     }
     let (observations, text) = (observations(&settings), plan.text.clone());
-    present(args, &folder, &text, &Results { plan, settings, observations }, started)
+    let earlier = left.steps < trained_steps(&seeds)?;
+    present(args, &folder, &text, &Results { plan, settings, observations, earlier }, started)
 }
 
 /// What stands before messages on the spec and its images.
@@ -97,16 +100,24 @@ fn one_run(folder: &Folder, spec: &TrainingSpec, k: usize) -> Result<(TrainingSp
 fn left(folder: &Folder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
     let mut left = Left::default();
     for spec in seeds {
-        let refuse = |error| refused(NAME, &error);
-        let steps = spec.steps().map_err(|error| refuse(error.into()))?;
-        let epoch = spec.steps_per_epoch().map_err(|error| refuse(error.into()))?;
         for k in 0..spec.variants.len() {
             let (one, below) = one_run(folder, spec, k)?;
             let session = Session::open(&below, &one, Claim::GoOn)?;
-            left.add(session.step(), steps, spec.record.every.unwrap_or(epoch));
+            left.add(session.step(), spec).map_err(|error| refused(NAME, &error.into()))?;
         }
     }
     Ok(left)
+}
+
+/// The steps of all runs.
+fn trained_steps(seeds: &[TrainingSpec]) -> Result<u64, Failure> {
+    let mut all = Left::default();
+    for spec in seeds {
+        for _ in &spec.variants {
+            all.add(Some(0), spec).map_err(|error| refused(NAME, &error.into()))?;
+        }
+    }
+    Ok(all.steps)
 }
 
 /// How long it will take.
@@ -274,5 +285,9 @@ impl Reproduction for Results {
             ]);
         }
         out + &format!("{}\n\n", table.trim_fmt())
+    }
+
+    fn after_time(&self) -> String {
+        if self.earlier { "; earlier calls had done some or all of the training".into() } else { String::new() }
     }
 }

