@@ -22,7 +22,7 @@ const BATCHES: u64 = 4;
 /// Copies of all that is saved while a checkpoint is written.
 const COPIES: u64 = 4;
 
-/// What a training needs, in bytes: `always + max(image * part, between)`. Measured peaks are within 30% of it.
+/// What a training needs, in bytes: `always + max(image * part, between)`, and `sum` for parts of batches. Measured peaks are within 30% of it.
 ///
 /// It counts the activations that are kept for the backward pass (each layer keeps its input), parameters, gradient, momentum
 /// and averaged weights, and images; not what the system keeps for files.
@@ -30,12 +30,16 @@ const COPIES: u64 = 4;
 pub struct TrainingMemory {
     /// The program, images, parameters and what SGD keeps of them.
     pub always: u64,
+    /// The sum of the gradients of parts, where a batch has more than one.
+    pub sum: u64,
     /// For each image of a part of a batch.
     pub image: u64,
     /// What happens between steps: records and checkpoints.
     pub between: u64,
     /// Images of a part of a batch.
     pub part: u64,
+    /// Images of a batch.
+    pub batch: u64,
 }
 
 impl TrainingMemory {
@@ -54,8 +58,8 @@ impl TrainingMemory {
         let part = spec.training.micro_batch.unwrap_or(batch).min(batch);
         let parameters = bytes_of_parameters(&network);
         let averaged = u64::from(spec.training.average.is_some());
-        // parameters, gradient, momentum, averaged weights, the sum over parts
-        let vectors = 2 + u64::from(spec.training.momentum != 0.0) + averaged + u64::from(part < batch);
+        // parameters, gradient, momentum, averaged weights
+        let vectors = 2 + u64::from(spec.training.momentum != 0.0) + averaged;
         let batches = BATCHES * NUMBER * (batch * pixels(&network)) as u64;
         let always = PROGRAM + images(spec, &network)? + vectors * parameters + batches;
         let image = bytes(network.numbers_for_backward());
@@ -69,17 +73,20 @@ impl TrainingMemory {
             whole.iter().sum::<u64>().saturating_sub(vectors * parameters),
         ];
         let between = between.into_iter().max().unwrap_or(0);
-        Ok(Self { always, image, between, part: part as u64 })
+        Ok(Self { always, sum: parameters, image, between, part: part as u64, batch: batch as u64 })
     }
 
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.always.saturating_add(self.image.saturating_mul(self.part).max(self.between))
+        let sum = if self.part < self.batch { self.sum } else { 0 };
+        (self.always + sum).saturating_add(self.image.saturating_mul(self.part).max(self.between))
     }
 
-    /// The most images of a part that fit, at least one; `None` where that is too much as well.
+    /// The most images of a part of a batch that fit and leave a twentieth free, at least one; `None` where that is too much
+    /// as well.
     pub fn largest_part(&self, available: u64) -> Option<u64> {
-        let rest = available.checked_sub(self.always).filter(|rest| *rest >= self.between)?;
+        let rest = (available - available / 20).checked_sub(self.always + self.sum);
+        let rest = rest.filter(|rest| *rest >= self.between)?;
         Some(rest / self.image.max(1)).filter(|part| *part > 0)
     }
 }
@@ -262,12 +269,15 @@ mod tests {
 
     #[test]
     fn the_largest_part_is_the_last_that_fits() {
-        let memory = TrainingMemory { always: 1000, image: 30, between: 200, part: 64 };
-        assert_eq!(memory.total(), 1000 + 30 * 64);
-        assert_eq!(memory.largest_part(1000 + 30 * 64), Some(64));
-        assert_eq!(memory.largest_part(1000 + 30 * 64 - 1), Some(63));
-        assert_eq!(memory.largest_part(1199), None); // the records do not fit
-        assert_eq!(TrainingMemory { between: 0, ..memory }.largest_part(1029), None);
+        let memory = TrainingMemory { always: 900, sum: 100, image: 30, between: 200, part: 64, batch: 64 };
+        assert_eq!(memory.total(), 900 + 30 * 64);
+        // 1900 of 2000 leave 900 for images, 30 of them
+        assert_eq!(memory.largest_part(2000), Some(30));
+        assert_eq!(memory.largest_part(1999), Some(30));
+        assert_eq!(memory.largest_part(1980), Some(29));
+        assert_eq!(TrainingMemory { part: 30, ..memory }.total(), 1900);
+        assert_eq!(memory.largest_part(1260), None); // the records do not fit
+        assert_eq!(TrainingMemory { between: 0, ..memory }.largest_part(1080), None);
         assert_eq!(TrainingMemory { part: 2, ..memory }.total(), 1200);
         assert_eq!(TrainingMemory { image: u64::MAX, ..memory }.total(), u64::MAX);
     }

@@ -1,6 +1,7 @@
 //! The singular values of a network's Jacobian, through the Gram matrix of per-sample gradients.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 use stepwell::linalg::lanes::combine;
@@ -80,28 +81,37 @@ pub fn jacobian_rank_within(
     let n = count.min(images.len());
     let parameters = network.layout().parameter_count();
     let combination = direction(network.classes(), seed);
-    let row = |i: usize| {
+    let row = |i: usize, out: &mut [f32]| {
         let image = inputs(network, images, i, i + 1, device);
-        network.pullback(weights, image, combination.clone(), Mode::Evaluate).flat()
+        let found = network.pullback(weights, image, combination.clone(), Mode::Evaluate);
+        found.write_flat(out);
     };
     let threads = if on_processor(device) { rayon::current_num_threads().min(TOGETHER) } else { 1 };
     let block = (memory / (4 * parameters)).clamp(1, n.max(1));
     let mut gram = Matrix::zeros(n, n);
+    let mut kept = vec![0.0; block * parameters];
+    let mut new = vec![0.0; if block < n { TOGETHER * parameters } else { 0 }];
     for from in (0..n).step_by(block) {
-        let kept = side_by_side(from..(from + block).min(n), threads, &row);
-        let mut fill = |start: usize, new: &[Vec<f32>], kept: &[Vec<f32>]| {
-            for (j, dots) in (from..).zip(inner_products(kept, new)) {
+        let to = (from + block).min(n);
+        let kept = &mut kept[..(to - from) * parameters];
+        side_by_side(from..to, kept, parameters, threads, &row);
+        let mut fill = |start: usize, new: &[f32], kept: &[f32]| {
+            for (j, dots) in (from..).zip(inner_products(kept, new, parameters)) {
                 for (i, dot) in (start..).zip(dots) {
                     gram.row_mut(i)[j] = dot;
                     gram.row_mut(j)[i] = dot;
                 }
             }
         };
-        for (k, new) in kept.chunks(TOGETHER).enumerate() {
-            fill(from + k * TOGETHER, new, &kept[..k * TOGETHER + new.len()]);
+        for (k, own) in kept.chunks(TOGETHER * parameters).enumerate() {
+            let before = k * TOGETHER * parameters;
+            fill(from + k * TOGETHER, own, &kept[..before + own.len()]);
         }
-        for start in (from + kept.len()..n).step_by(TOGETHER) {
-            fill(start, &side_by_side(start..(start + TOGETHER).min(n), threads, &row), &kept);
+        for start in (to..n).step_by(TOGETHER) {
+            let end = (start + TOGETHER).min(n);
+            let new = &mut new[..(end - start) * parameters];
+            side_by_side(start..end, new, parameters, threads, &row);
+            fill(start, new, kept);
         }
     }
     let singular_values = singular_values(&gram).into_iter().map(f64::sqrt).collect();
@@ -124,39 +134,47 @@ pub(crate) fn jacobian_memory(images: u64, row: u64) -> [u64; 2] {
     [(kept + new) * row, rayon::current_num_threads().min(TOGETHER) as u64]
 }
 
-/// `f` of each number of a range, in order, on so many threads. They are none of the pool's, which the network's own sums
-/// are shared among.
-fn side_by_side<T: Send>(range: Range<usize>, threads: usize, f: &(impl Fn(usize) -> T + Sync)) -> Vec<T> {
-    if threads <= 1 {
-        return range.map(f).collect();
-    }
-    let mut parts: Vec<_> = std::thread::scope(|scope| {
-        let start = |t: usize| {
-            let every = range.clone().skip(t).step_by(threads);
-            scope.spawn(move || every.map(f).collect::<Vec<T>>())
-        };
-        let running: Vec<_> = (0..threads).map(start).collect();
-        running.into_iter().map(|thread| thread.join().expect("a thread ends").into_iter()).collect()
+/// Writes the rows of a range into `out`, each on one of so many threads. They are none of the pool's, which the network's
+/// own sums are shared among.
+fn side_by_side(
+    range: Range<usize>,
+    out: &mut [f32],
+    parameters: usize,
+    threads: usize,
+    row: &(impl Fn(usize, &mut [f32]) + Sync),
+) {
+    let left = Mutex::new(range.zip(out.chunks_exact_mut(parameters)));
+    let take = || left.lock().expect("no thread panics while it takes a row").next();
+    let work = || {
+        while let Some((i, out)) = take() {
+            row(i, out);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
     });
-    (0..range.len()).filter_map(|k| parts[k % threads].next()).collect()
 }
 
-/// The inner products of each of `kept` with each of `new`, in double precision, entry j in lane `j mod 32`.
-fn inner_products(kept: &[Vec<f32>], new: &[Vec<f32>]) -> Vec<Vec<f64>> {
-    let share = kept.len().div_ceil(rayon::current_num_threads()).max(1);
-    let of_share = |kept: &[Vec<f32>]| {
-        let pairs = || kept.iter().flat_map(|a| new.iter().map(move |b| (a, b)));
-        let mut sums = vec![[0.0; LANES]; kept.len() * new.len()];
-        for from in (0..new[0].len()).step_by(TILE) {
-            let tile = from..(from + TILE).min(new[0].len());
+/// The inner products of each row of `kept` with each of `new`, in double precision, entry j in lane `j mod 32`.
+fn inner_products(kept: &[f32], new: &[f32], parameters: usize) -> Vec<Vec<f64>> {
+    let (rows, columns) = (kept.len() / parameters, new.len() / parameters);
+    let share = rows.div_ceil(rayon::current_num_threads()).max(1);
+    let of_share = |kept: &[f32]| {
+        let pairs = || kept.chunks(parameters).flat_map(|a| new.chunks(parameters).map(move |b| (a, b)));
+        let mut sums = vec![[0.0; LANES]; kept.len() / parameters * columns];
+        for from in (0..parameters).step_by(TILE) {
+            let tile = from..(from + TILE).min(parameters);
             for (lanes, (a, b)) in sums.iter_mut().zip(pairs()) {
                 dispatch(AddProducts { lanes, a: &a[tile.clone()], b: &b[tile.clone()] });
             }
         }
-        let sums = sums.chunks(new.len()).map(|sums| sums.iter().map(|lanes| combine(*lanes)).collect());
+        let sums = sums.chunks(columns).map(|sums| sums.iter().map(|lanes| combine(*lanes)).collect());
         sums.collect::<Vec<_>>()
     };
-    kept.par_chunks(share).flat_map_iter(of_share).collect()
+    kept.par_chunks(share * parameters).flat_map_iter(of_share).collect()
 }
 
 /// Adds `a_j b_j` to lane `j mod 32`.

@@ -157,18 +157,18 @@ pub fn batch_sharpness(
             sum
         };
         let g: Vec<f64> = gradient(weights).into_iter().map(f64::from).collect();
-        let curvature = |relative| lanes::dot(&g, &difference(weights, &g, relative, &gradient));
+        let curvature = |relative| lanes::dot(&g, &difference(weights, &g, relative, gradient));
         Along { square: lanes::norm2(&g), curvature: curvature(RELATIVE_MOVE), closer: curvature(RELATIVE_MOVE / 2.0) }
     };
     let found: Vec<Along> = batches.of(images.len()).iter().map(along).collect();
     let sum = |of: fn(&Along) -> f64| found.iter().map(of).sum::<f64>();
     let (k, square) = (found.len() as f64, sum(|a| a.square));
     let value = sum(|a| a.curvature) / square;
-    let off: f64 = found.iter().map(|a| (a.curvature - value * a.square).powi(2)).sum();
+    let off: Vec<f64> = found.iter().map(|a| a.curvature - value * a.square).collect();
     BatchSharpness {
         value,
         difference_error: (sum(|a| a.closer) / square - value).abs(),
-        standard_error: if found.len() > 1 { (off * k / (k - 1.0)).sqrt() / square } else { f64::NAN },
+        standard_error: if found.len() > 1 { (lanes::norm2(&off) * k / (k - 1.0)).sqrt() / square } else { f64::NAN },
         batches: found.len(),
     }
 }

@@ -144,7 +144,23 @@ pub struct Gradient {
 impl Gradient {
     /// The gradient as one vector, in the layout's order.
     pub fn flat(&self) -> Vec<f32> {
-        self.parameters.iter().flat_map(|tensor| values(tensor.clone())).collect()
+        let mut flat = vec![0.0; self.parameters.iter().map(|tensor| tensor.dims()[0]).sum()];
+        self.write_flat(&mut flat);
+        flat
+    }
+
+    /// Writes the gradient as one vector, in the layout's order.
+    ///
+    /// # Panics
+    /// If `out` has another length than all parameters together.
+    pub fn write_flat(&self, out: &mut [f32]) {
+        let mut rest = out;
+        for tensor in &self.parameters {
+            let (head, tail) = rest.split_at_mut(tensor.dims()[0]);
+            head.copy_from_slice(&values(tensor.clone()));
+            rest = tail;
+        }
+        assert!(rest.is_empty(), "as many numbers as parameters");
     }
 }
 
