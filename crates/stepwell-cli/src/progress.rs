@@ -25,10 +25,15 @@ pub fn rate_bar(total: u64, before: u64, message: &str) -> ProgressBar {
     bar
 }
 
+/// The bars of trainings beside each other.
+#[cfg(feature = "deep")]
+static TRAININGS: std::sync::LazyLock<indicatif::MultiProgress> =
+    std::sync::LazyLock::new(|| indicatif::MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+
 /// A bar of training steps; `before` of them are taken already. Its message says how it goes.
 #[cfg(feature = "deep")]
 pub fn training_bar(total: u64, before: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_position(before);
+    let bar = TRAININGS.add(ProgressBar::new(total)).with_position(before);
     let template = "step {bar:30.cyan/dim} {human_pos}/{human_len} (left: {eta}) {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

@@ -88,19 +88,21 @@ impl Costs {
         Ok(Self { step, record })
     }
 
-    /// Seconds that are left.
-    pub fn seconds(&self, left: &Left) -> f64 {
-        self.step * left.steps as f64 + self.record * left.records as f64
+    /// Seconds that are left, with so many runs at a time.
+    pub fn seconds(&self, left: &Left, at_a_time: usize) -> f64 {
+        let lanes = (at_a_time as u64).clamp(1, left.runs.max(1));
+        (self.step * left.steps as f64 + self.record * left.records as f64) / lanes as f64
     }
 
     /// The estimate as a line for people.
-    pub fn words(&self, left: &Left) -> String {
+    pub fn words(&self, left: &Left, at_a_time: usize) -> String {
         let (step, record) = (significant(self.step, 2), significant(self.record, 2));
         format!(
-            "about {}: {} run{} with {} steps of {step} s and {} records of {record} s to come, as measured just now",
-            duration(self.seconds(left)),
+            "about {}: {} run{}{} with {} steps of {step} s and {} records of {record} s to come, as measured just now",
+            duration(self.seconds(left, at_a_time)),
             left.runs,
             if left.runs == 1 { "" } else { "s" },
+            if at_a_time > 1 { format!(", {at_a_time} at a time,") } else { String::new() },
             thousands(left.steps),
             thousands(left.records),
         )
@@ -150,10 +152,10 @@ mod tests {
         left.add(Some(60), &spec(120)).unwrap();
         assert_eq!(left, Left { runs: 2, steps: 180, records: 4 + 2 });
         let costs = Costs { step: 0.5, record: 10.0 };
-        assert_eq!(costs.seconds(&left), 150.0);
+        assert_eq!((costs.seconds(&left, 1), costs.seconds(&left, 2), costs.seconds(&left, 8)), (150.0, 75.0, 75.0));
         let words =
             "about 2.5 minutes: 2 runs with 180 steps of 0.50 s and 6 records of 10 s to come, as measured just now";
-        assert_eq!(costs.words(&left), words);
+        assert_eq!(costs.words(&left, 1), words);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod estimate;
 mod plan;
+mod side_by_side;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,12 +16,13 @@ use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 
 use self::estimate::{Costs, Left};
 use self::plan::{Choice, Plan};
+use self::side_by_side::SideBySide;
 use super::{DivergedRun, Reproduction, present, seeds};
 use crate::cli::{ReproduceArgs, word};
 use crate::commands::data::catalog;
 use crate::commands::train::report::{self, Trained, words};
 use crate::commands::train::session::{Claim, Session, train};
-use crate::commands::train::{device, refused};
+use crate::commands::train::{device, fits, refused};
 use crate::failure::Failure;
 use crate::figures::Figure;
 use crate::interrupt;
@@ -50,28 +52,32 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let catalog = catalog(args.deep.data_dir.as_deref())?;
     let set = plan.spec.data_set().map_err(|error| refused(NAME, &error.into()))?;
     catalog.find(set).map_err(|error| refused(NAME, &error.into()))?;
+    fits(NAME, &plan.spec, &device)?;
     let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&plan.choice)))?;
     let seeds: Vec<TrainingSpec> =
         (0..seeds(args)).map(|k| TrainingSpec { seed: plan.spec.seed + k, ..plan.spec.clone() }).collect();
     let left = left(&folder, &seeds)?;
     eprint!("{}", about(&plan));
     let mut estimated = left.runs == 0;
+    let count = plan.spec.variants.len();
+    let side_by_side = SideBySide::of(count, &plan.spec, &device).map_err(|error| refused(NAME, &error.into()))?;
     let mut settings: Vec<Vec<Trained>> = plan.spec.variants.iter().map(|_| Vec::new()).collect();
     for spec in &seeds {
         let images = TrainingImages::load(spec, &catalog).map_err(|error| refused(NAME, &error))?;
         if !estimated {
-            eprintln!("{}", estimate(spec, &images, &device, &left)?);
+            eprintln!("{}", estimate(spec, &images, &device, &left, side_by_side)?);
             estimated = true;
         }
-        for (k, runs) in settings.iter_mut().enumerate() {
+        let trained = side_by_side.map(count, |k| {
             let (one, below) = one_run(&folder, spec, k)?;
             let mut session = Session::open(&below, &one, Claim::GoOn)?;
             let label = &spec.variants[k].label;
             let shown = format!("{label}, seed {}", spec.seed);
             let trained = Trained::of(label, &train(&mut session, &one, &images, &device, EVERY, &shown)?);
             session.write_results(&trained)?;
-            runs.push(trained);
-        }
+            Ok(trained)
+        })?;
+        settings.iter_mut().zip(trained).for_each(|(runs, one)| runs.push(one));
     }
     let (observations, text) = (observations(&settings), plan.text.clone());
     let earlier = left.steps < trained_steps(&seeds)?;
@@ -121,15 +127,20 @@ fn trained_steps(seeds: &[TrainingSpec]) -> Result<u64, Failure> {
 }
 
 /// How long it will take.
-fn estimate(spec: &TrainingSpec, images: &TrainingImages, device: &Device, left: &Left) -> Result<String, Failure> {
-    let costs = Costs::measure(spec, images, device).map_err(|error| refused(NAME, &error))?;
+fn estimate(
+    spec: &TrainingSpec,
+    images: &TrainingImages,
+    device: &Device,
+    left: &Left,
+    side_by_side: SideBySide,
+) -> Result<String, Failure> {
+    let costs = side_by_side.alone(|| Costs::measure(spec, images, device))?.map_err(|error| refused(NAME, &error))?;
     if interrupt::stopped() {
         return Err(Failure::stopped("stopped on request before the first step; the same command goes on"));
     }
     Ok(format!(
-        "{}
-TERM and Ctrl-C save and stop; the same command goes on",
-        costs.words(left)
+        "{}\nTERM and Ctrl-C save and stop; the same command goes on",
+        costs.words(left, side_by_side.trainings)
     ))
 }
 
