@@ -2,8 +2,6 @@
 
 mod program;
 
-use std::path::Path;
-
 use program::run;
 
 #[cfg(not(feature = "deep"))]
@@ -32,6 +30,7 @@ fn a_build_without_says_which_build_has_it() {
 #[cfg(feature = "deep")]
 mod deep {
     use std::fs;
+    use std::path::Path;
     use std::time::{Duration, Instant};
 
     use serde_json::Value;
