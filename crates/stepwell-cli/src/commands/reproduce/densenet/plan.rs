@@ -311,7 +311,7 @@ mod tests {
             let args = DenseNetArgs { sets: vec![set.into()], ..DenseNetArgs::default() };
             format!("{:?}", Plan::new(&args).err().expect("is refused"))
         };
-        assert!(refused("data.trian=5").contains("did you mean `train`"));
+        assert!(refused("data.trains=5").contains("did you mean `train`"));
         assert!(refused("data.train=500000").contains("at most 60000"));
         assert!(refused("variants=[]").contains("0 runs, expected the four"));
     }
