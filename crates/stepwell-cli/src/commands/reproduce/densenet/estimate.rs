@@ -89,13 +89,14 @@ impl Costs {
     }
 
     /// Seconds that are left, with so many runs at a time.
-    pub fn seconds(&self, left: &Left, at_a_time: usize) -> f64 {
-        let lanes = (at_a_time as u64).clamp(1, left.runs.max(1));
-        (self.step * left.steps as f64 + self.record * left.records as f64) / lanes as f64
+    pub fn seconds(&self, left: &Left, at_a_time: u64) -> f64 {
+        (self.step * left.steps as f64 + self.record * left.records as f64)
+            / at_a_time.clamp(1, left.runs.max(1)) as f64
     }
 
     /// The estimate as a line for people.
     pub fn words(&self, left: &Left, at_a_time: usize) -> String {
+        let at_a_time = (at_a_time as u64).min(left.runs);
         let (step, record) = (significant(self.step, 2), significant(self.record, 2));
         format!(
             "about {}: {} run{}{} with {} steps of {step} s and {} records of {record} s to come, as measured just now",
