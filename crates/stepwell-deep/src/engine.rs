@@ -34,13 +34,16 @@ pub enum EngineError {
     /// The program was built without it.
     #[error("this program was built without `{0}`: build it with `cargo build --release --features {0}`")]
     NotBuilt(&'static str),
+    /// Built in, but the machine has none.
+    #[error("no such GPU can be used: {0}")]
+    NoGpu(String),
 }
 
 impl Engine {
     /// The device itself.
     ///
     /// # Errors
-    /// If the program was built without it.
+    /// If the program was built without it, or the machine has none that can be used.
     pub fn device(self) -> Result<Device, EngineError> {
         match self {
             Self::Cpu => {
@@ -48,15 +51,34 @@ impl Engine {
                 Ok(Device::flex())
             }
             #[cfg(feature = "cuda")]
-            Self::Cuda(index) => Ok(Device::cuda(index)),
+            Self::Cuda(index) => nvidia(index),
             #[cfg(not(feature = "cuda"))]
             Self::Cuda(_) => Err(EngineError::NotBuilt("cuda")),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Wgpu => webgpu(),
             #[cfg(not(feature = "wgpu"))]
             Self::Wgpu => Err(EngineError::NotBuilt("wgpu")),
         }
     }
+}
+
+/// The NVIDIA GPU with this number, if the driver has so many.
+#[cfg(feature = "cuda")]
+fn nvidia(index: usize) -> Result<Device, EngineError> {
+    match Device::enumerate(burn::tensor::DeviceType::Cuda).len() {
+        0 => Err(EngineError::NoGpu("expected an NVIDIA GPU and its driver".into())),
+        found if index >= found => Err(EngineError::NoGpu(format!("expected a number below {found}"))),
+        _ => Ok(Device::cuda(index)),
+    }
+}
+
+/// The best GPU of WebGPU's drivers, opened once.
+#[cfg(feature = "wgpu")]
+fn webgpu() -> Result<Device, EngineError> {
+    static DEVICE: std::sync::OnceLock<Result<Device, String>> = std::sync::OnceLock::new();
+    let open = || Device::wgpu_options().init().map_err(|error| error.to_string());
+    let device = DEVICE.get_or_init(open).clone();
+    device.map_err(|error| EngineError::NoGpu(format!("{error}; expected a driver for Vulkan, Metal or Direct3D")))
 }
 
 /// Whether a device is the processor, for which there are kernels of our own.

@@ -1,17 +1,12 @@
 //! Sizes, initial values, files, bits and errors of the networks.
 
-use stepwell_deep::engine::{Device, Engine, Tensor};
+mod small;
+
+use small::{device, values};
+use stepwell_deep::engine::Tensor;
 use stepwell_deep::network::{
     Architecture, ConvNet, DenseNet, FileError, Mode, Network, NetworkError, ResNet, Weights,
 };
-
-fn device() -> Device {
-    Engine::Cpu.device().expect("the processor is always there")
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("tensors are f32")
-}
 
 fn conv_net(width: usize) -> Network {
     Network::new(Architecture::ConvNet(ConvNet { width }), [3, 8, 8], 4).expect("a network")

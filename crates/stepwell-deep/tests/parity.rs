@@ -1,18 +1,18 @@
 //! The networks compute what PyTorch computes: logits, loss, gradients and running statistics from the same weights and
 //! batch. PyTorch's side is `parity/parity.safetensors`, made by `parity/make.py`.
 
+mod small;
+
 use std::collections::BTreeMap;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
-use stepwell_deep::engine::{Device, Engine, Tensor};
+use stepwell_deep::engine::Tensor;
 use stepwell_deep::network::{Architecture, ConvNet, DenseNet, Mode, Network, ResNet, Weights};
 
-const FILE: &[u8] = include_bytes!("parity/parity.safetensors");
+use small::{device, values};
 
-fn device() -> Device {
-    Engine::Cpu.device().expect("the processor is always there")
-}
+const FILE: &[u8] = include_bytes!("parity/parity.safetensors");
 
 fn numbers(view: &TensorView<'_>) -> Vec<f32> {
     view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
@@ -48,10 +48,6 @@ fn batch(network: &Network, samples: usize) -> (Tensor<4>, Vec<usize>) {
     let count = samples * network.input().iter().product::<usize>();
     let pixels = hashed(count, 1000).map(|v| v * 0.5 + 0.5).collect();
     (network.batch(pixels, &device()), (0..samples).map(|i| i % network.classes()).collect())
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("tensors are f32")
 }
 
 /// Largest difference at most `tolerance` times the largest number of the reference.

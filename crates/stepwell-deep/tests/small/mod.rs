@@ -1,4 +1,5 @@
-//! A small training on made-up images: bars of four widths at random places, so that there is something to learn.
+//! What tests share: the device, and a small training on made-up images: bars of four widths at random places, so that there is
+//! something to learn.
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 
@@ -23,8 +24,10 @@ pub const SPEC: &str = r#"
     sparsity_images = 40
 "#;
 
+/// The processor, or what `STEPWELL_TEST_DEVICE` names.
 pub fn device() -> Device {
-    Engine::Cpu.device().expect("the processor is always there")
+    let name = std::env::var("STEPWELL_TEST_DEVICE").unwrap_or_else(|_| "cpu".into());
+    name.parse::<Engine>().and_then(Engine::device).expect("a device")
 }
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
