@@ -5,15 +5,36 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Vectors of outputs side by side, and outputs at once: as many sums as fit in the registers of AVX-512.
+/// Vectors of outputs side by side.
 const VECTORS: usize = 2;
-const OUTPUTS: usize = 12;
+/// Outputs at once: with `VECTORS`, as many sums as fit in the registers, many (AVX-512, NEON) or few (AVX2).
+const OUTPUTS: [usize; 2] = [12, 6];
+/// Outputs and inputs at once for the gradient of 1 x 1 weights, with many registers or few.
+const PRODUCTS: [[usize; 2]; 2] = [[4, 6], [4, 3]];
 /// Outputs at once for the gradient of the weights.
 const GRADIENT_OUTPUTS: usize = 4;
 /// Numbers in the widest vector.
 const WIDEST: usize = 16;
 /// Numbers behind the last map that may be read with it; at least `VECTORS` times the widest vector.
 const SLACK: usize = 64;
+
+/// True if vectors of this kind have registers for the larger tiles.
+const fn many_registers<S: Simd>() -> bool {
+    S::REGISTER_COUNT >= 32
+}
+
+/// [`OUTPUTS`] of the processor's vectors.
+fn outputs_at_once() -> usize {
+    struct Outputs;
+    impl WithSimd for Outputs {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            if many_registers::<S>() { OUTPUTS[0] } else { OUTPUTS[1] }
+        }
+    }
+    Arch::new().dispatch(Outputs)
+}
 
 /// Maps with a border of zeros.
 pub struct Bordered {
@@ -57,23 +78,24 @@ impl Bordered {
     }
 }
 
-/// Weights in the order of [`forward`]: for each block of 12 outputs, each number of the patch, the outputs' weights;
+/// Weights in the order of [`forward`]: for each block of outputs computed at once, each number of the patch, the outputs' weights;
 /// outputs that a block lacks are 0.
 pub struct Packed {
     data: Vec<f32>,
     patch: usize,
+    block: usize,
 }
 
 impl Packed {
     /// From `w` (outputs x patch).
     pub fn new(w: &[f32], patch: usize) -> Self {
-        let outputs = w.len() / patch;
-        let mut data = vec![0.0; outputs.div_ceil(OUTPUTS) * patch * OUTPUTS];
+        let (outputs, block) = (w.len() / patch, outputs_at_once());
+        let mut data = vec![0.0; outputs.div_ceil(block) * patch * block];
         for (o, of_output) in w.chunks_exact(patch).enumerate() {
-            let block = &mut data[o / OUTPUTS * patch * OUTPUTS..];
-            block.iter_mut().skip(o % OUTPUTS).step_by(OUTPUTS).zip(of_output).for_each(|(to, from)| *to = *from);
+            let place = &mut data[o / block * patch * block..];
+            place.iter_mut().skip(o % block).step_by(block).zip(of_output).for_each(|(to, from)| *to = *from);
         }
-        Self { data, patch }
+        Self { data, patch, block }
     }
 }
 
@@ -111,27 +133,30 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        if many_registers::<S>() {
+            self.in_blocks::<S, { OUTPUTS[0] }>(simd);
+        } else {
+            self.in_blocks::<S, { OUTPUTS[1] }>(simd);
+        }
+    }
+}
+
+impl Forward<'_> {
+    /// With blocks of `B` outputs.
+    #[inline(always)]
+    fn in_blocks<S: Simd, const B: usize>(self, simd: S) {
+        let Self { row, width, map, offsets, .. } = self;
+        assert_eq!(self.w.block, B, "weights packed for these vectors");
         let mut start = 0;
-        while start < self.map / self.width * self.row {
+        while start < map / width * row {
             let x = &self.x[start..];
-            let blocks = self.w.data.chunks_exact(self.w.patch * OUTPUTS);
-            for (block, y) in blocks.zip(self.y.chunks_mut(OUTPUTS * self.map)) {
+            let blocks = self.w.data.chunks_exact(self.w.patch * B);
+            for (block, y) in blocks.zip(self.y.chunks_mut(B * map)) {
                 // a last block of few outputs computes no more of them than it must
-                match y.len() / self.map {
-                    1..=4 => {
-                        keep(&tile::<S, 4>(simd, x, self.offsets, block), start, self.row, self.width, self.map, y)
-                    }
-                    5..=8 => {
-                        keep(&tile::<S, 8>(simd, x, self.offsets, block), start, self.row, self.width, self.map, y)
-                    }
-                    _ => keep(
-                        &tile::<S, OUTPUTS>(simd, x, self.offsets, block),
-                        start,
-                        self.row,
-                        self.width,
-                        self.map,
-                        y,
-                    ),
+                match y.len() / map {
+                    1..=4 => keep(&tile::<S, B, 4>(simd, x, offsets, block), start, row, width, map, y),
+                    5..=8 if B > 8 => keep(&tile::<S, B, 8>(simd, x, offsets, block), start, row, width, map, y),
+                    _ => keep(&tile::<S, B, B>(simd, x, offsets, block), start, row, width, map, y),
                 }
             }
             start += S::F32_LANES * VECTORS;
@@ -139,18 +164,23 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// Sums for `O` outputs at the first positions of `x`.
+/// Sums for the first `O` of a block's `B` outputs at the first positions of `x`.
 #[inline(always)]
-fn tile<S: Simd, const O: usize>(simd: S, x: &[f32], offsets: &[usize], block: &[f32]) -> [[S::f32s; VECTORS]; O] {
+fn tile<S: Simd, const B: usize, const O: usize>(
+    simd: S,
+    x: &[f32],
+    offsets: &[usize],
+    block: &[f32],
+) -> [[S::f32s; VECTORS]; O] {
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; O];
-    for (offset, weights) in offsets.iter().zip(block.as_chunks::<OUTPUTS>().0) {
+    for (offset, weights) in offsets.iter().zip(block.as_chunks::<B>().0) {
         let source = &x[*offset..*offset + S::F32_LANES * VECTORS];
         let source = S::as_simd_f32s(source).0;
         let source: [S::f32s; VECTORS] = [source[0], source[1]];
-        for o in 0..O {
+        for o in 0..O.min(B) {
             let weight = simd.splat_f32s(weights[o]);
             for v in 0..VECTORS {
-                sums[o][v] = simd.mul_add_f32s(weight, source[v], sums[o][v]);
+                sums[o][v] = simd.mul_add_e_f32s(weight, source[v], sums[o][v]);
             }
         }
     }
@@ -231,7 +261,7 @@ fn of_outputs<S: Simd, const O: usize>(simd: S, x: &Bordered, dy: &Bordered, fir
                 for o in 0..O {
                     let gradient = S::as_simd_f32s(&gradients[o][step * lanes..][..lanes]).0[0];
                     for b in 0..3 {
-                        sums[o][b] = simd.mul_add_f32s(gradient, shifted[b], sums[o][b]);
+                        sums[o][b] = simd.mul_add_e_f32s(gradient, shifted[b], sums[o][b]);
                     }
                 }
             }
@@ -243,9 +273,6 @@ fn of_outputs<S: Simd, const O: usize>(simd: S, x: &Bordered, dy: &Bordered, fir
         }
     }
 }
-
-/// Outputs and inputs at once for the gradient of 1 x 1 weights.
-const BLOCK: [usize; 2] = [4, 6];
 
 /// Adds to `dw` (outputs x inputs) the gradient of 1 x 1 weights from one sample: the products of all maps of `dy` with all
 /// maps of `x`, for positions that [fit](fits_pointwise).
@@ -265,26 +292,29 @@ impl WithSimd for PointwiseGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        if many_registers::<S>() {
+            self.in_blocks::<S, { PRODUCTS[0][0] }, { PRODUCTS[0][1] }>(simd);
+        } else {
+            self.in_blocks::<S, { PRODUCTS[1][0] }, { PRODUCTS[1][1] }>(simd);
+        }
+    }
+}
+
+impl PointwiseGradient<'_> {
+    /// With blocks of `O` outputs and `I` inputs.
+    #[inline(always)]
+    fn in_blocks<S: Simd, const O: usize, const I: usize>(self, simd: S) {
         let Self { x, dy, positions, dw } = self;
         let inputs = x.len() / positions;
-        let [of_outputs, of_inputs] = BLOCK;
-        for (dy, dw) in dy.chunks(of_outputs * positions).zip(dw.chunks_mut(of_outputs * inputs)) {
-            for (block, x) in x.chunks(of_inputs * positions).enumerate() {
-                if dy.len() == of_outputs * positions && x.len() == of_inputs * positions {
-                    add_products::<S, { BLOCK[0] }, { BLOCK[1] }>(
-                        simd,
-                        x,
-                        dy,
-                        positions,
-                        block * of_inputs,
-                        inputs,
-                        dw,
-                    );
+        for (dy, dw) in dy.chunks(O * positions).zip(dw.chunks_mut(O * inputs)) {
+            for (block, x) in x.chunks(I * positions).enumerate() {
+                if dy.len() == O * positions && x.len() == I * positions {
+                    add_products::<S, O, I>(simd, x, dy, positions, block * I, inputs, dw);
                     continue;
                 }
                 for (dy, dw) in dy.chunks(positions).zip(dw.chunks_mut(inputs)) {
                     for (c, x) in x.chunks(positions).enumerate() {
-                        add_products::<S, 1, 1>(simd, x, dy, positions, block * of_inputs + c, inputs, dw);
+                        add_products::<S, 1, 1>(simd, x, dy, positions, block * I + c, inputs, dw);
                     }
                 }
             }
@@ -311,13 +341,40 @@ fn add_products<S: Simd, const O: usize, const I: usize>(
         for o in 0..O {
             let gradient = outputs[o][step];
             for c in 0..I {
-                sums[o][c] = simd.mul_add_f32s(gradient, source[c], sums[o][c]);
+                sums[o][c] = simd.mul_add_e_f32s(gradient, source[c], sums[o][c]);
             }
         }
     }
     for o in 0..O {
         for c in 0..I {
             dw[o * inputs + first + c] += simd.reduce_sum_f32s(sums[o][c]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Lanes;
+
+    impl WithSimd for Lanes {
+        type Output = usize;
+
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+
+    /// Without the feature of pulp that a processor needs, kernels would silently be fifty times slower.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn vectors_are_those_of_the_processor() {
+        let lanes = Arch::new().dispatch(Lanes);
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+            assert_eq!(lanes, 16);
+        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            assert_eq!(lanes, 8);
         }
     }
 }
