@@ -9,6 +9,8 @@ use super::matmul::{Matrix, multiply};
 const GROUPS: usize = 8;
 /// Positions from which sums over one sample, which end in adding up a vector, pay for 1 x 1 kernels.
 const LONG: usize = 256;
+/// Width of maps below which copying row by row costs more than number by number.
+const NARROW: usize = 6;
 /// Samples whose patches are held at once.
 const AT_ONCE: usize = 32;
 /// Outputs of one product, for one thread.
@@ -203,6 +205,10 @@ fn patches<'a>(sizes: &Sizes, x: &'a [f32], scratch: &'a mut Vec<f32>) -> Matrix
     }
     scratch.resize(sizes.patch() * sizes.positions(), 0.0);
     let width = sizes.input[2];
+    if width < NARROW {
+        narrow_patches(sizes, x, scratch);
+        return Matrix::new(scratch, sizes.patch(), sizes.positions());
+    }
     for_each_run(sizes, |row, run| {
         let to = &mut scratch[row..row + sizes.output()[2]];
         let Some(run) = run else { return to.fill(0.0) };
@@ -220,6 +226,23 @@ fn patches<'a>(sizes: &Sizes, x: &'a [f32], scratch: &'a mut Vec<f32>) -> Matrix
         }
     });
     Matrix::new(scratch, sizes.patch(), sizes.positions())
+}
+
+/// The patches of narrow maps, number by number: where each comes from is the same for all channels.
+fn narrow_patches(sizes: &Sizes, x: &[f32], patches: &mut [f32]) {
+    let area = sizes.input[1] * sizes.input[2];
+    // numbers outside of the map come from the 0 behind it
+    let mut sources = vec![area; sizes.kernel * sizes.kernel * sizes.positions()];
+    for_each_run(&Sizes { input: [1, sizes.input[1], sizes.input[2]], ..*sizes }, |row, run| {
+        let Some(run) = run else { return };
+        let steps = (0..run.last - run.first).map(|k| run.source + k * sizes.stride);
+        sources[row + run.first..row + run.last].iter_mut().zip(steps).for_each(|(to, from)| *to = from);
+    });
+    let mut map = vec![0.0; area + 1];
+    for (to, from) in patches.chunks_exact_mut(sources.len()).zip(x.chunks_exact(area)) {
+        map[..area].copy_from_slice(from);
+        to.iter_mut().zip(&sources).for_each(|(to, from)| *to = map[*from]);
+    }
 }
 
 /// Adds to each number of the input what its copies in the patches hold.
@@ -311,6 +334,8 @@ mod tests {
             (3, 1, 6, 32),
             (3, 2, 5, 8),
             (3, 2, 8, 8),
+            (3, 1, 3, 3),
+            (3, 2, 4, 4),
             (1, 2, 5, 8),
             (5, 1, 3, 2),
             (3, 1, 1, 1),
