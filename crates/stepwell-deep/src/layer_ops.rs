@@ -1,15 +1,15 @@
-//! Convolution and batch normalization as operations on tensors: our own kernels on the processor, Burn's elsewhere.
+//! Convolution, batch normalization and pooling as operations on tensors: our own kernels on the processor, Burn's elsewhere.
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::module::{batch_norm_train, conv2d};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{avg_pool2d, batch_norm_train, conv2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions};
 
 use crate::engine::{Tensor, TensorData, on_processor};
-use crate::kernels::{convolution, normalization};
+use crate::kernels::{convolution, normalization, pooling};
 
 /// Convolution of `x` (samples x inputs x height x width) with `weight` (outputs x inputs x kernel x kernel), without bias,
 /// zeros of width `(kernel - 1) / 2` around the maps.
@@ -49,6 +49,14 @@ pub fn normalize(x: Tensor<4>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f64, 
     Normalized { output, mean: normalized.mean.without_autodiff(), variance: normalized.variance.without_autodiff() }
 }
 
+/// Averages of 2 x 2 positions; a last odd row or column is left out.
+pub fn halve(x: Tensor<4>) -> Tensor<4> {
+    if on_processor(&x.device()) {
+        return Tensor::from_dispatch(<Dispatch as LayerOps>::halve(x.into_dispatch()));
+    }
+    avg_pool2d(x, AvgPoolOptions::new([2, 2]))
+}
+
 /// The operations as Burn sees them.
 #[backend_extension(Flex, Autodiff)]
 trait LayerOps: Backend {
@@ -61,6 +69,8 @@ trait LayerOps: Backend {
         epsilon: f64,
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    fn halve(x: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 type FlexTensor = FloatTensor<Flex>;
@@ -84,6 +94,12 @@ impl LayerOps for Flex {
         let channels = channels(&x, &gamma, &beta, epsilon);
         let (mean, variance) = statistics(&channels);
         (normalized(&x, &channels, relu), mean, variance)
+    }
+
+    fn halve(x: FlexTensor) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [samples, channels, height, width] = x.shape().dims();
+        tensor(pooling::forward(numbers(&x), height, width), &[samples, channels, height / 2, width / 2])
     }
 }
 
@@ -115,6 +131,17 @@ impl<C: CheckpointStrategy> LayerOps for Autodiff<Flex, C> {
             OpsKind::UnTracked(prepared) => prepared.finish(y),
         };
         (y, Self::from_inner(mean), Self::from_inner(variance))
+    }
+
+    fn halve(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = Halve.prepare::<C>([x.node()]).compute_bound().stateful();
+        let x = x.into_primitive();
+        let shape = x.shape().dims();
+        let y = Flex::halve(x);
+        match prepared {
+            OpsKind::Tracked(prepared) => prepared.finish(shape, y),
+            OpsKind::UnTracked(prepared) => prepared.finish(y),
+        }
     }
 }
 
@@ -156,6 +183,23 @@ impl Backward<Flex, 3> for Normalize {
         let results = [(of_x, dy), (of_gamma, tensor(dgamma, &shape)), (of_beta, tensor(dbeta, &shape))];
         for (node, gradient) in results.into_iter().filter_map(|(node, gradient)| Some((node?, gradient))) {
             gradients.register::<Flex>(node.id, gradient);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Halve;
+
+impl Backward<Flex, 1> for Halve {
+    /// The shape of the input.
+    type State = [usize; 4];
+
+    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let dy = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let ([of_x], shape) = (ops.parents, ops.state);
+        if let Some(node) = of_x {
+            let dx = pooling::backward(numbers(&dy), shape[2], shape[3]);
+            gradients.register::<Flex>(node.id, tensor(dx, &shape));
         }
     }
 }

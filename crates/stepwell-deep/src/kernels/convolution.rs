@@ -1,5 +1,7 @@
 //! Convolution and its two gradients, one sample at a time: 3 x 3 directly, others as products of matrices with patches.
 
+use core::ops::Range;
+
 use rayon::prelude::*;
 
 use super::direct::{self, Bordered, Packed};
@@ -9,8 +11,6 @@ use super::matmul::{Matrix, multiply};
 const GROUPS: usize = 8;
 /// Positions from which sums over one sample, which end in adding up a vector, pay for 1 x 1 kernels.
 const LONG: usize = 256;
-/// Width of maps below which copying row by row costs more than number by number.
-const NARROW: usize = 6;
 /// Samples whose patches are held at once.
 const AT_ONCE: usize = 32;
 /// Outputs of one product, for one thread.
@@ -78,17 +78,27 @@ pub fn forward(sizes: &Sizes, x: &[f32], w: &[f32]) -> Vec<f32> {
     let mut y = vec![0.0; sizes.samples * sizes.output_len()];
     let samples = y.par_chunks_mut(sizes.output_len()).zip(x.par_chunks(sizes.input_len()));
     if sizes.is_direct() {
-        let weights = Packed::new(w, sizes.patch());
+        let [inputs, height, width] = sizes.input;
+        let weights = Packed::bordered(w, inputs, height, width);
         samples.for_each_init(Bordered::new, |bordered, (y, x)| {
-            bordered.fill(x, sizes.input[1], sizes.input[2]);
+            bordered.fill(x, height, width);
             direct::forward(bordered, &weights, y);
         });
     } else if sizes.is_pointwise() && direct::fits_pointwise(sizes.positions()) {
-        let weights = Packed::new(w, sizes.patch());
+        let weights = Packed::pointwise(w, sizes.input[0], sizes.positions());
         samples.for_each(|(y, x)| direct::forward_pointwise(x, sizes.positions(), &weights, y));
     } else {
-        let weights = Matrix::new(w, sizes.outputs, sizes.patch());
-        samples.for_each_init(Vec::new, |scratch, (y, x)| multiply(y, weights, patches(sizes, x, scratch), false));
+        let (patch, positions) = (sizes.patch(), sizes.positions());
+        let weights = Matrix::new(w, sizes.outputs, patch);
+        if sizes.is_pointwise() {
+            samples.for_each(|(y, x)| multiply(y, weights, Matrix::new(x, patch, positions), false));
+        } else {
+            let start = || (Patches::new(sizes), vec![0.0; patch * positions]);
+            samples.for_each_init(start, |(patches, columns), (y, x)| {
+                patches.write(x, columns, positions, 0);
+                multiply(y, weights, Matrix::new(columns, patch, positions), false);
+            });
+        }
     }
     y
 }
@@ -104,10 +114,10 @@ pub fn input_gradient(sizes: &Sizes, w: &[f32], dy: &[f32]) -> Vec<f32> {
     let weights = Matrix::new(w, sizes.outputs, sizes.patch()).transposed();
     dx.par_chunks_mut(sizes.input_len()).zip(dy.par_chunks(sizes.output_len())).for_each_init(
         Vec::new,
-        |scratch, (dx, dy)| {
-            scratch.resize(sizes.patch() * sizes.positions(), 0.0);
-            multiply(scratch, weights, Matrix::new(dy, sizes.outputs, sizes.positions()), false);
-            add_patches(sizes, scratch, dx);
+        |patches, (dx, dy)| {
+            patches.resize(sizes.patch() * sizes.positions(), 0.0);
+            multiply(patches, weights, Matrix::new(dy, sizes.outputs, sizes.positions()), false);
+            add_patches(sizes, patches, dx);
         },
     );
     dx
@@ -159,15 +169,20 @@ fn sum_over_samples<F: FnMut(&[f32], &[f32], &mut [f32])>(
 fn by_patches(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let (patch, positions) = (sizes.patch(), sizes.positions());
     let mut total = vec![0.0; sizes.outputs * patch];
-    let (mut columns, mut gradients, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut columns, mut gradients, mut patches) = (Vec::new(), Vec::new(), Patches::new(sizes));
     let several = x.chunks(AT_ONCE * sizes.input_len()).zip(dy.chunks(AT_ONCE * sizes.output_len()));
     for (x, dy) in several {
         let length = positions * (x.len() / sizes.input_len());
         columns.resize(patch * length, 0.0);
         gradients.resize(dy.len(), 0.0);
         for (sample, (x, dy)) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())).enumerate() {
-            put_beside(&mut columns, patches(sizes, x, &mut scratch).data(), positions, length, sample);
-            put_beside(&mut gradients, dy, positions, length, sample);
+            let first = sample * positions;
+            if sizes.is_pointwise() {
+                put_beside(&mut columns, x, positions, length, first);
+            } else {
+                patches.write(x, &mut columns, length, first);
+            }
+            put_beside(&mut gradients, dy, positions, length, first);
         }
         let columns = Matrix::new(&columns, patch, length).transposed();
         total.par_chunks_mut(ROWS * patch).zip(gradients.par_chunks(ROWS * length)).for_each(|(total, gradients)| {
@@ -177,10 +192,10 @@ fn by_patches(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
     total
 }
 
-/// Copies each row of a sample to its place in rows of `length` numbers.
-fn put_beside(to: &mut [f32], from: &[f32], positions: usize, length: usize, sample: usize) {
+/// Copies each row of a sample to rows of `length` numbers, from number `first` on.
+fn put_beside(to: &mut [f32], from: &[f32], positions: usize, length: usize, first: usize) {
     for (to, from) in to.chunks_exact_mut(length).zip(from.chunks_exact(positions)) {
-        to[sample * positions..(sample + 1) * positions].copy_from_slice(from);
+        to[first..first + positions].copy_from_slice(from);
     }
 }
 
@@ -198,90 +213,75 @@ fn flipped(sizes: &Sizes, w: &[f32]) -> Vec<f32> {
     turned
 }
 
-/// The patches of one sample, a column a position; row `(c, a, b)` is channel c moved by (a, b).
-fn patches<'a>(sizes: &Sizes, x: &'a [f32], scratch: &'a mut Vec<f32>) -> Matrix<'a> {
-    if sizes.is_pointwise() {
-        return Matrix::new(x, sizes.input[0], sizes.positions());
-    }
-    scratch.resize(sizes.patch() * sizes.positions(), 0.0);
-    let width = sizes.input[2];
-    if width < NARROW {
-        narrow_patches(sizes, x, scratch);
-        return Matrix::new(scratch, sizes.patch(), sizes.positions());
-    }
-    for_each_run(sizes, |row, run| {
-        let to = &mut scratch[row..row + sizes.output()[2]];
-        let Some(run) = run else { return to.fill(0.0) };
-        to[..run.first].fill(0.0);
-        to[run.last..].fill(0.0);
-        let from = &x[run.source..(run.source / width + 1) * width];
-        if sizes.stride == 1 {
-            let n = run.last - run.first;
-            to[run.first..run.last].copy_from_slice(&from[..n]);
-        } else {
-            to[run.first..run.last]
-                .iter_mut()
-                .zip(from.iter().step_by(sizes.stride))
-                .for_each(|(to, from)| *to = *from);
-        }
-    });
-    Matrix::new(scratch, sizes.patch(), sizes.positions())
+/// Writes patches, a column a position; row `(c, a, b)` is channel c moved by (a, b).
+struct Patches {
+    /// Where each number of the rows of one channel comes from in its map; what is outside comes from the 0 behind it.
+    sources: Vec<usize>,
+    /// A map and a 0.
+    map: Vec<f32>,
+    positions: usize,
 }
 
-/// The patches of narrow maps, number by number: where each comes from is the same for all channels.
-fn narrow_patches(sizes: &Sizes, x: &[f32], patches: &mut [f32]) {
-    let area = sizes.input[1] * sizes.input[2];
-    // numbers outside of the map come from the 0 behind it
-    let mut sources = vec![area; sizes.kernel * sizes.kernel * sizes.positions()];
-    for_each_run(&Sizes { input: [1, sizes.input[1], sizes.input[2]], ..*sizes }, |row, run| {
-        let Some(run) = run else { return };
-        let steps = (0..run.last - run.first).map(|k| run.source + k * sizes.stride);
-        sources[row + run.first..row + run.last].iter_mut().zip(steps).for_each(|(to, from)| *to = from);
-    });
-    let mut map = vec![0.0; area + 1];
-    for (to, from) in patches.chunks_exact_mut(sources.len()).zip(x.chunks_exact(area)) {
-        map[..area].copy_from_slice(from);
-        to.iter_mut().zip(&sources).for_each(|(to, from)| *to = map[*from]);
+impl Patches {
+    fn new(sizes: &Sizes) -> Self {
+        let [_, height, width] = sizes.input;
+        let (area, positions) = (height * width, sizes.positions());
+        let mut sources = vec![area; sizes.kernel * sizes.kernel * positions];
+        for_each_run(&Sizes { input: [1, height, width], ..*sizes }, |run| {
+            let steps = (run.source..).step_by(sizes.stride);
+            sources[run.patches].iter_mut().zip(steps).for_each(|(to, from)| *to = from);
+        });
+        Self { sources, map: vec![0.0; area + 1], positions }
+    }
+
+    /// Writes those of a sample to columns `first..` of rows of `length` numbers.
+    fn write(&mut self, x: &[f32], columns: &mut [f32], length: usize, first: usize) {
+        let (positions, area) = (self.positions, self.map.len() - 1);
+        let shifts = self.sources.len() / positions;
+        for (rows, from) in columns.chunks_exact_mut(shifts * length).zip(x.chunks_exact(area)) {
+            self.map[..area].copy_from_slice(from);
+            for (row, sources) in rows.chunks_exact_mut(length).zip(self.sources.chunks_exact(positions)) {
+                let row = &mut row[first..first + positions];
+                row.iter_mut().zip(sources).for_each(|(to, from)| *to = self.map[*from]);
+            }
+        }
     }
 }
 
 /// Adds to each number of the input what its copies in the patches hold.
 fn add_patches(sizes: &Sizes, patches: &[f32], dx: &mut [f32]) {
-    for_each_run(sizes, |row, run| {
-        let Some(run) = run else { return };
-        let from = &patches[row + run.first..row + run.last];
-        dx[run.source..].iter_mut().step_by(sizes.stride).zip(from).for_each(|(to, from)| *to += from);
+    for_each_run(sizes, |run| {
+        let to = dx[run.source..].iter_mut().step_by(sizes.stride);
+        to.zip(&patches[run.patches]).for_each(|(to, from)| *to += from);
     });
 }
 
-/// Part of an output row whose patches reach a row of the input: positions `first..last`, the first from `source`.
+/// Part of a row of patches that comes from a row of the input, number by number at the stride, the first from `source`.
 struct Run {
-    first: usize,
-    last: usize,
+    patches: Range<usize>,
     source: usize,
 }
 
-/// Calls `visit(start of the row in the patches, run)` for each channel, shift and output row; no run, no input below it.
-fn for_each_run(sizes: &Sizes, mut visit: impl FnMut(usize, Option<Run>)) {
+/// Calls `visit` for each channel, shift and output row whose patches reach the input.
+fn for_each_run(sizes: &Sizes, mut visit: impl FnMut(Run)) {
     let [channels, height, width] = sizes.input;
     let [_, out_height, out_width] = sizes.output();
     let (padding, stride) = (sizes.padding(), sizes.stride);
-    let mut row = 0;
+    // the outputs that shift `by` leads to numbers inside of `length`
+    let inside = |by: usize, length: usize, outputs: usize| {
+        let last = (length + padding).saturating_sub(by).div_ceil(stride);
+        padding.saturating_sub(by).div_ceil(stride)..last.min(outputs)
+    };
     for c in 0..channels {
-        for a in 0..sizes.kernel {
-            for b in 0..sizes.kernel {
-                let first = padding.saturating_sub(b).div_ceil(stride).min(out_width);
-                let last =
-                    if width + padding > b { ((width + padding - b - 1) / stride + 1).min(out_width) } else { 0 };
-                for i in 0..out_height {
-                    let inside = i * stride + a >= padding && i * stride + a < height + padding && first < last;
-                    let run = inside.then(|| {
-                        let y = i * stride + a - padding;
-                        Run { first, last, source: (c * height + y) * width + first * stride + b - padding }
-                    });
-                    visit(row, run);
-                    row += out_width;
-                }
+        for (a, b) in (0..sizes.kernel * sizes.kernel).map(|shift| (shift / sizes.kernel, shift % sizes.kernel)) {
+            let columns = inside(b, width, out_width);
+            for i in inside(a, height, out_height).filter(|_| !columns.is_empty()) {
+                let row = (((c * sizes.kernel + a) * sizes.kernel + b) * out_height + i) * out_width;
+                let y = i * stride + a - padding;
+                visit(Run {
+                    patches: row + columns.start..row + columns.end,
+                    source: (c * height + y) * width + columns.start * stride + b - padding,
+                });
             }
         }
     }

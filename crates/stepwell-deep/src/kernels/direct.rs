@@ -82,20 +82,30 @@ impl Bordered {
 /// outputs that a block lacks are 0.
 pub struct Packed {
     data: Vec<f32>,
-    patch: usize,
-    block: usize,
+    /// How far behind its position each number of the patch is.
+    offsets: Vec<usize>,
 }
 
 impl Packed {
-    /// From `w` (outputs x patch).
-    pub fn new(w: &[f32], patch: usize) -> Self {
-        let (outputs, block) = (w.len() / patch, outputs_at_once());
-        let mut data = vec![0.0; outputs.div_ceil(block) * patch * block];
+    /// For bordered maps of `height x width`, from `w` (outputs x inputs x 9).
+    pub fn bordered(w: &[f32], inputs: usize, height: usize, width: usize) -> Self {
+        let (row, plane) = (width + 2, (height + 2) * (width + 2));
+        Self::new(w, (0..inputs * 9).map(|i| i / 9 * plane + i % 9 / 3 * row + i % 3).collect())
+    }
+
+    /// For maps of so many positions, from `w` (outputs x inputs).
+    pub fn pointwise(w: &[f32], inputs: usize, positions: usize) -> Self {
+        Self::new(w, (0..inputs).map(|c| c * positions).collect())
+    }
+
+    fn new(w: &[f32], offsets: Vec<usize>) -> Self {
+        let (patch, block) = (offsets.len(), outputs_at_once());
+        let mut data = vec![0.0; (w.len() / patch).div_ceil(block) * patch * block];
         for (o, of_output) in w.chunks_exact(patch).enumerate() {
             let place = &mut data[o / block * patch * block..];
             place.iter_mut().skip(o % block).step_by(block).zip(of_output).for_each(|(to, from)| *to = *from);
         }
-        Self { data, patch, block }
+        Self { data, offsets }
     }
 }
 
@@ -106,24 +116,20 @@ pub fn fits_pointwise(positions: usize) -> bool {
 
 /// The output (outputs x height x width) of one sample under 3 x 3 weights.
 pub fn forward(x: &Bordered, w: &Packed, y: &mut [f32]) {
-    let offsets: Vec<usize> = (0..w.patch).map(|i| i / 9 * x.plane() + i % 9 / 3 * x.row() + i % 3).collect();
-    let (x, row, width, map) = (&x.data[..], x.row(), x.width, x.height * x.width);
-    Arch::new().dispatch(Forward { x, row, width, map, offsets: &offsets, w, y });
+    Arch::new().dispatch(Forward { x: &x.data, row: x.row(), width: x.width, map: x.height * x.width, w, y });
 }
 
 /// The output (outputs x positions) of one sample under 1 x 1 weights, for positions that [fit](fits_pointwise).
 pub fn forward_pointwise(x: &[f32], positions: usize, w: &Packed, y: &mut [f32]) {
-    let offsets: Vec<usize> = (0..w.patch).map(|c| c * positions).collect();
-    Arch::new().dispatch(Forward { x, row: positions, width: positions, map: positions, offsets: &offsets, w, y });
+    Arch::new().dispatch(Forward { x, row: positions, width: positions, map: positions, w, y });
 }
 
-/// Maps in rows of length `row`, of which `width` are kept; number k of a patch is `offsets[k]` behind the position.
+/// Maps in rows of length `row`, of which `width` are kept.
 struct Forward<'a> {
     x: &'a [f32],
     row: usize,
     width: usize,
     map: usize,
-    offsets: &'a [usize],
     w: &'a Packed,
     y: &'a mut [f32],
 }
@@ -145,12 +151,12 @@ impl Forward<'_> {
     /// With blocks of `B` outputs.
     #[inline(always)]
     fn in_blocks<S: Simd, const B: usize>(self, simd: S) {
-        let Self { row, width, map, offsets, .. } = self;
-        assert_eq!(self.w.block, B, "weights packed for these vectors");
+        let Self { row, width, map, .. } = self;
+        let offsets = &self.w.offsets[..];
         let mut start = 0;
         while start < map / width * row {
             let x = &self.x[start..];
-            let blocks = self.w.data.chunks_exact(self.w.patch * B);
+            let blocks = self.w.data.chunks_exact(offsets.len() * B);
             for (block, y) in blocks.zip(self.y.chunks_mut(B * map)) {
                 // a last block of few outputs computes no more of them than it must
                 match y.len() / map {

@@ -17,11 +17,6 @@ impl<'a> Matrix<'a> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
-    /// The numbers, as they are in memory.
-    pub fn data(&self) -> &'a [f32] {
-        self.data
-    }
-
     /// The same numbers with rows and columns exchanged.
     pub fn transposed(self) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use stepwell::simd::{Kernel, dispatch};
 
-/// Sums are taken in this many lanes, then lane by lane in double precision.
+/// Sums are taken in this many lanes.
 const LANES: usize = 32;
 
 /// What a batch normalization does to one channel.
@@ -27,6 +27,12 @@ impl Channel {
         let scale = gamma * inverse_deviation;
         Self { mean, variance, scale, shift: beta - mean * scale, inverse_deviation }
     }
+
+    /// `(x - mean) / sqrt(variance + epsilon)`.
+    #[inline(always)]
+    fn normalized(&self, x: f32) -> f32 {
+        (x - self.mean) * self.inverse_deviation
+    }
 }
 
 /// Statistics of each channel of `x` (samples x channels x positions), with its scale and shift.
@@ -37,9 +43,9 @@ pub fn channels(x: &[f32], positions: usize, gamma: &[f32], beta: &[f32], epsilo
         .into_par_iter()
         .map(|c| {
             let maps = || x.chunks_exact(positions).skip(c).step_by(count);
-            let mean = maps().map(|map| dispatch(Sum(map))).sum::<f64>() / n;
-            let variance = maps().map(|map| dispatch(SquaredDeviations(map, mean as f32))).sum::<f64>() / n;
-            Channel::new(mean as f32, variance as f32, gamma[c], beta[c], epsilon)
+            let mean = (dispatch(Sum(maps())) / n) as f32;
+            let variance = (dispatch(SquaredDeviations(maps(), mean)) / n) as f32;
+            Channel::new(mean, variance, gamma[c], beta[c], epsilon)
         })
         .collect()
 }
@@ -48,11 +54,9 @@ pub fn channels(x: &[f32], positions: usize, gamma: &[f32], beta: &[f32], epsilo
 pub fn forward(x: &[f32], positions: usize, channels: &[Channel], relu: bool) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
     let sample = positions * channels.len();
-    y.par_chunks_mut(sample).zip(x.par_chunks(sample)).for_each(|(y, x)| {
-        for ((y, x), channel) in y.chunks_exact_mut(positions).zip(x.chunks_exact(positions)).zip(channels) {
-            dispatch(Normalize { y, x, channel, relu });
-        }
-    });
+    y.par_chunks_mut(sample)
+        .zip(x.par_chunks(sample))
+        .for_each(|(y, x)| dispatch(Normalize { y, x, positions, channels, relu }));
     y
 }
 
@@ -61,66 +65,93 @@ pub fn forward(x: &[f32], positions: usize, channels: &[Channel], relu: bool) ->
 pub fn backward(x: &[f32], positions: usize, channels: &[Channel], relu: bool, dy: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
     let count = channels.len();
     let n = (x.len() / count) as f64;
-    let sums: Vec<(f64, f64)> = channels
+    let sums: Vec<[f64; 2]> = channels
         .par_iter()
         .enumerate()
         .map(|(c, channel)| {
             let maps = x.chunks_exact(positions).zip(dy.chunks_exact(positions)).skip(c).step_by(count);
-            maps.map(|(x, dy)| dispatch(GradientSums { x, dy, channel, relu }))
-                .fold((0.0, 0.0), |total, part| (total.0 + part.0, total.1 + part.1))
+            dispatch(GradientSums { maps, channel, relu })
         })
         .collect();
+    let means: Vec<[f32; 2]> = sums.iter().map(|sums| sums.map(|sum| (sum / n) as f32)).collect();
     let sample = positions * count;
-    dy.par_chunks_mut(sample).zip(x.par_chunks(sample)).for_each(|(dy, x)| {
-        let maps = dy.chunks_exact_mut(positions).zip(x.chunks_exact(positions));
-        for ((dy, x), (channel, sums)) in maps.zip(channels.iter().zip(&sums)) {
-            let means = ((sums.0 / n) as f32, (sums.1 / n) as f32);
-            dispatch(InputGradient { dy, x, channel, means, relu });
-        }
-    });
-    (sums.iter().map(|sums| sums.1 as f32).collect(), sums.iter().map(|sums| sums.0 as f32).collect())
+    dy.par_chunks_mut(sample)
+        .zip(x.par_chunks(sample))
+        .for_each(|(dy, x)| dispatch(InputGradient { dy, x, positions, channels, means: &means, relu }));
+    (sums.iter().map(|sums| sums[1] as f32).collect(), sums.iter().map(|sums| sums[0] as f32).collect())
 }
 
-/// Sum of `term(i)` over `0..n`.
-#[inline(always)]
-fn sum_of(n: usize, term: impl Fn(usize) -> f32) -> f64 {
-    let mut lanes = [0.0_f32; LANES];
-    let whole = n - n % LANES;
-    for start in (0..whole).step_by(LANES) {
-        for lane in 0..LANES {
-            lanes[lane] += term(start + lane);
+/// `K` sums over a channel, in lanes: in single precision along a map, in double precision across maps.
+struct Sums<const K: usize>([[f64; LANES]; K]);
+
+impl<const K: usize> Sums<K> {
+    const ZERO: Self = Self([[0.0; LANES]; K]);
+
+    /// Adds `term(i)` for each `i` in `0..n`.
+    #[inline(always)]
+    fn add(&mut self, n: usize, term: impl Fn(usize) -> [f32; K]) {
+        let whole = n - n % LANES;
+        let mut lanes = [[0.0_f32; LANES]; K];
+        for start in (0..whole).step_by(LANES) {
+            for lane in 0..LANES {
+                let terms = term(start + lane);
+                for k in 0..K {
+                    lanes[k][lane] += terms[k];
+                }
+            }
+        }
+        for lane in 0..n - whole {
+            let terms = term(whole + lane);
+            for k in 0..K {
+                lanes[k][lane] += terms[k];
+            }
+        }
+        for k in 0..K {
+            for lane in 0..n.min(LANES) {
+                self.0[k][lane] += f64::from(lanes[k][lane]);
+            }
         }
     }
-    let rest: f64 = (whole..n).map(|i| f64::from(term(i))).sum();
-    lanes.iter().map(|v| f64::from(*v)).sum::<f64>() + rest
+
+    fn total(&self) -> [f64; K] {
+        self.0.map(|lanes| lanes.iter().sum())
+    }
 }
 
-struct Sum<'a>(&'a [f32]);
+struct Sum<M>(M);
 
-impl Kernel for Sum<'_> {
+impl<'a, M: Iterator<Item = &'a [f32]>> Kernel for Sum<M> {
     type Output = f64;
     #[inline(always)]
     fn run(self) -> f64 {
-        let x = self.0;
-        sum_of(x.len(), |i| x[i])
+        let mut sums = Sums::ZERO;
+        for x in self.0 {
+            sums.add(x.len(), |i| [x[i]]);
+        }
+        sums.total()[0]
     }
 }
 
-struct SquaredDeviations<'a>(&'a [f32], f32);
+struct SquaredDeviations<M>(M, f32);
 
-impl Kernel for SquaredDeviations<'_> {
+impl<'a, M: Iterator<Item = &'a [f32]>> Kernel for SquaredDeviations<M> {
     type Output = f64;
     #[inline(always)]
     fn run(self) -> f64 {
-        let (x, mean) = (self.0, self.1);
-        sum_of(x.len(), |i| (x[i] - mean) * (x[i] - mean))
+        let (maps, mean) = (self.0, self.1);
+        let mut sums = Sums::ZERO;
+        for x in maps {
+            sums.add(x.len(), |i| [(x[i] - mean) * (x[i] - mean)]);
+        }
+        sums.total()[0]
     }
 }
 
 struct Normalize<'a> {
     y: &'a mut [f32],
     x: &'a [f32],
-    channel: &'a Channel,
+    positions: usize,
+    channels: &'a [Channel],
     relu: bool,
 }
 
@@ -128,57 +159,48 @@ impl Kernel for Normalize<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Channel { scale, shift, .. } = *self.channel;
-        let pairs = self.y.iter_mut().zip(self.x);
-        if self.relu {
-            // not `max`, which would turn NaN into 0
-            pairs.for_each(|(y, x)| *y = if x * scale + shift <= 0.0 { 0.0 } else { x * scale + shift });
-        } else {
-            pairs.for_each(|(y, x)| *y = x * scale + shift);
+        let Self { y, x, positions, channels, relu } = self;
+        for ((y, x), channel) in y.chunks_exact_mut(positions).zip(x.chunks_exact(positions)).zip(channels) {
+            let Channel { scale, shift, .. } = *channel;
+            for (y, x) in y.iter_mut().zip(x) {
+                let normalized = x * scale + shift;
+                // not `max`, which would turn NaN into 0
+                *y = if relu && normalized <= 0.0 { 0.0 } else { normalized };
+            }
         }
     }
 }
 
-/// `(sum g, sum g x^)`.
-struct GradientSums<'a> {
-    x: &'a [f32],
-    dy: &'a [f32],
+/// `[sum g, sum g x^]` over the maps `(x, dy)` of a channel.
+struct GradientSums<'a, M> {
+    maps: M,
     channel: &'a Channel,
     relu: bool,
 }
 
-impl Kernel for GradientSums<'_> {
-    type Output = (f64, f64);
+impl<'a, M: Iterator<Item = (&'a [f32], &'a [f32])>> Kernel for GradientSums<'_, M> {
+    type Output = [f64; 2];
     #[inline(always)]
-    fn run(self) -> (f64, f64) {
-        let (n, channel, relu) = (self.x.len(), *self.channel, self.relu);
-        let (x, dy) = (&self.x[..n], &self.dy[..n]);
-        let (mut sums, mut products) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        let whole = n - n % LANES;
-        for start in (0..whole).step_by(LANES) {
-            let (x, dy) = (&x[start..start + LANES], &dy[start..start + LANES]);
-            for lane in 0..LANES {
-                let g = through(x[lane], dy[lane], &channel, relu);
-                sums[lane] += g;
-                products[lane] += g * ((x[lane] - channel.mean) * channel.inverse_deviation);
-            }
+    fn run(self) -> [f64; 2] {
+        let (channel, relu) = (*self.channel, self.relu);
+        let mut sums = Sums::ZERO;
+        for (x, dy) in self.maps {
+            sums.add(x.len().min(dy.len()), |i| {
+                let g = through(x[i], dy[i], &channel, relu);
+                [g, g * channel.normalized(x[i])]
+            });
         }
-        let total = |lanes: &[f32; LANES]| lanes.iter().map(|v| f64::from(*v)).sum::<f64>();
-        let mut result = (total(&sums), total(&products));
-        for i in whole..n {
-            let g = through(x[i], dy[i], &channel, relu);
-            result.0 += f64::from(g);
-            result.1 += f64::from(g * ((x[i] - channel.mean) * channel.inverse_deviation));
-        }
-        result
+        sums.total()
     }
 }
 
+/// For one sample; `means` are those of `g` and of `g x^`.
 struct InputGradient<'a> {
     dy: &'a mut [f32],
     x: &'a [f32],
-    channel: &'a Channel,
-    means: (f32, f32),
+    positions: usize,
+    channels: &'a [Channel],
+    means: &'a [[f32; 2]],
     relu: bool,
 }
 
@@ -186,11 +208,13 @@ impl Kernel for InputGradient<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let (channel, (mean, product), relu) = (*self.channel, self.means, self.relu);
-        for (dy, x) in self.dy.iter_mut().zip(self.x) {
-            let g = through(*x, *dy, &channel, relu);
-            let normalized = (x - channel.mean) * channel.inverse_deviation;
-            *dy = channel.scale * (g - mean - normalized * product);
+        let Self { dy, x, positions, channels, means, relu } = self;
+        let maps = dy.chunks_exact_mut(positions).zip(x.chunks_exact(positions));
+        for ((dy, x), (channel, [mean, product])) in maps.zip(channels.iter().zip(means)) {
+            for (dy, x) in dy.iter_mut().zip(x) {
+                let g = through(*x, *dy, channel, relu);
+                *dy = channel.scale * (g - mean - channel.normalized(*x) * product);
+            }
         }
     }
 }

@@ -6,8 +6,9 @@ use super::batch_norm::BatchNorm;
 use super::convolution::Convolution;
 use super::layout::Layout;
 use super::pass::Pass;
-use super::{Body, Held, NetworkError, halved};
+use super::{Body, Held, NetworkError};
 use crate::engine::Tensor;
+use crate::layer_ops::halve;
 
 /// Three stages of 3 x 3 convolution, batch normalization and ReLU with `width`, 2 and 4 times `width` channels, on maps
 /// of full, half and quarter size.
@@ -44,7 +45,7 @@ impl Body for Stages {
     fn forward(&self, pass: &mut Pass<'_>, mut x: Tensor<4>) -> Tensor<4> {
         for (stage, (conv, norm)) in self.stages.iter().enumerate() {
             if stage > 0 {
-                x = halved(x);
+                x = halve(x);
             }
             x = conv.forward(pass, x);
             x = norm.forward_relu(pass, x);

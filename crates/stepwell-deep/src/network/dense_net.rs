@@ -6,8 +6,9 @@ use super::batch_norm::BatchNorm;
 use super::convolution::Convolution;
 use super::layout::Layout;
 use super::pass::Pass;
-use super::{Body, Held, NetworkError, halved};
+use super::{Body, Held, NetworkError};
 use crate::engine::Tensor;
+use crate::layer_ops::halve;
 
 /// How deep and wide a DenseNet is. Source: Huang, Liu, van der Maaten, Weinberger, CVPR 2017.
 ///
@@ -129,7 +130,7 @@ impl Body for Blocks {
             x = block.norm.forward_relu(pass, x);
             pass.record(&block.place, &x);
             if let Some(conv) = &block.transition {
-                x = halved(conv.forward(pass, x));
+                x = halve(conv.forward(pass, x));
             }
         }
         x

@@ -21,8 +21,6 @@ pub use weights::{BatchStatistics, Running, Weights};
 
 use burn::tensor::Int;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::module::avg_pool2d;
-use burn::tensor::ops::AvgPoolOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Device, Tensor, TensorData};
@@ -309,9 +307,4 @@ impl Network {
         let [n, channels, _, _] = pooled.dims();
         self.classifier.forward(pass, pooled.reshape([n, channels]))
     }
-}
-
-/// Averages of 2 x 2 positions; a last odd row or column is left out.
-fn halved(x: Tensor<4>) -> Tensor<4> {
-    avg_pool2d(x, AvgPoolOptions::new([2, 2]))
 }
