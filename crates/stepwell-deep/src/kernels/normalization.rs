@@ -224,3 +224,59 @@ impl Kernel for InputGradient<'_> {
 fn through(x: f32, dy: f32, channel: &Channel, relu: bool) -> f32 {
     if relu && x * channel.scale + channel.shift <= 0.0 { 0.0 } else { dy }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stepwell::rng::{Purpose, Stream};
+
+    const EPSILON: f64 = 1e-5;
+
+    fn assert_close(found: &[f32], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        assert!(found.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() <= 1e-5 * scale));
+    }
+
+    /// Statistics, outputs and gradients in double precision, for maps with and without a rest behind whole lanes.
+    #[test]
+    fn all_agree_with_the_definition() {
+        let mut stream = Stream::new(1, Purpose::Data);
+        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| stream.normal() as f32).collect() };
+        let (samples, count) = (7, 3);
+        for (positions, relu) in [1, 9, 32, 49, 196].into_iter().flat_map(|n| [(n, false), (n, true)]) {
+            let (gamma, beta) = (draw(count), draw(count));
+            let (x, dy) = (draw(samples * count * positions), draw(samples * count * positions));
+            let channels = channels(&x, positions, &gamma, &beta, EPSILON);
+            let y = forward(&x, positions, &channels, relu);
+            let mut dx = dy.clone();
+            let (dgamma, dbeta) = backward(&x, positions, &channels, relu, &mut dx);
+
+            let (mut outputs, mut of_x) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+            let (mut of_gamma, mut of_beta) = (vec![0.0; count], vec![0.0; count]);
+            for c in 0..count {
+                let places: Vec<usize> = (0..x.len()).filter(|i| i / positions % count == c).collect();
+                let mean_of =
+                    |value: &dyn Fn(usize) -> f64| places.iter().map(|i| value(*i)).sum::<f64>() / places.len() as f64;
+                let mean = mean_of(&|i| f64::from(x[i]));
+                let variance = mean_of(&|i| (f64::from(x[i]) - mean).powi(2));
+                let deviation = (variance + EPSILON).sqrt();
+                let normalized = |i: usize| (f64::from(x[i]) - mean) / deviation;
+                let output = |i: usize| f64::from(gamma[c]) * normalized(i) + f64::from(beta[c]);
+                let g = |i: usize| if relu && output(i) <= 0.0 { 0.0 } else { f64::from(dy[i]) };
+                let (mean_g, mean_product) = (mean_of(&g), mean_of(&|i| g(i) * normalized(i)));
+                for &i in &places {
+                    outputs[i] = if relu { output(i).max(0.0) } else { output(i) };
+                    of_x[i] = f64::from(gamma[c]) / deviation * (g(i) - mean_g - normalized(i) * mean_product);
+                }
+                of_gamma[c] = mean_product * places.len() as f64;
+                of_beta[c] = mean_g * places.len() as f64;
+                assert_close(&[channels[c].mean, channels[c].variance], &[mean, variance]);
+            }
+            assert_close(&y, &outputs);
+            assert_close(&dx, &of_x);
+            assert_close(&dgamma, &of_gamma);
+            assert_close(&dbeta, &of_beta);
+        }
+    }
+}
