@@ -259,7 +259,7 @@ mod tests {
                 let mean_of =
                     |value: &dyn Fn(usize) -> f64| places.iter().map(|i| value(*i)).sum::<f64>() / places.len() as f64;
                 let mean = mean_of(&|i| f64::from(x[i]));
-                let variance = mean_of(&|i| (f64::from(x[i]) - mean).powi(2));
+                let variance = mean_of(&|i| (f64::from(x[i]) - mean) * (f64::from(x[i]) - mean));
                 let deviation = (variance + EPSILON).sqrt();
                 let normalized = |i: usize| (f64::from(x[i]) - mean) / deviation;
                 let output = |i: usize| f64::from(gamma[c]) * normalized(i) + f64::from(beta[c]);
