@@ -88,12 +88,6 @@ impl Costs {
         Ok(Self { step, record })
     }
 
-    /// The mean of some measurements.
-    pub fn mean(costs: &[Self]) -> Self {
-        let of = |part: fn(&Self) -> f64| costs.iter().map(part).sum::<f64>() / costs.len() as f64;
-        Self { step: of(|costs| costs.step), record: of(|costs| costs.record) }
-    }
-
     /// Seconds that are left, with so many runs at a time.
     pub fn seconds(&self, left: &Left, at_a_time: u64) -> f64 {
         (self.step * left.steps as f64 + self.record * left.records as f64)
@@ -158,7 +152,7 @@ mod tests {
         left.add(None, &spec(120)).unwrap();
         left.add(Some(60), &spec(120)).unwrap();
         assert_eq!(left, Left { runs: 2, steps: 180, records: 4 + 2 });
-        let costs = Costs::mean(&[Costs { step: 0.4, record: 8.0 }, Costs { step: 0.6, record: 12.0 }]);
+        let costs = Costs { step: 0.5, record: 10.0 };
         assert_eq!((costs.seconds(&left, 1), costs.seconds(&left, 2), costs.seconds(&left, 8)), (150.0, 75.0, 75.0));
         let words =
             "about 2.5 minutes: 2 runs with 180 steps of 0.50 s and 6 records of 10 s to come, as measured just now";

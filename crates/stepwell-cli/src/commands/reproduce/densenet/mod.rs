@@ -126,7 +126,7 @@ fn trained_steps(seeds: &[TrainingSpec]) -> Result<u64, Failure> {
     Ok(all.steps)
 }
 
-/// How long it will take, from as many measurements at a time as there will be trainings: they slow each other down.
+/// How long it will take.
 fn estimate(
     spec: &TrainingSpec,
     images: &TrainingImages,
@@ -134,8 +134,7 @@ fn estimate(
     left: &Left,
     side_by_side: SideBySide,
 ) -> Result<String, Failure> {
-    let measure = |_| Costs::measure(spec, images, device).map_err(|error| refused(NAME, &error));
-    let costs = Costs::mean(&side_by_side.map(side_by_side.trainings, measure)?);
+    let costs = side_by_side.alone(|| Costs::measure(spec, images, device))?.map_err(|error| refused(NAME, &error))?;
     if interrupt::stopped() {
         return Err(Failure::stopped("stopped on request before the first step; the same command goes on"));
     }

@@ -45,7 +45,7 @@ impl SideBySide {
     }
 
     /// Does something with the threads of one training.
-    fn alone<T: Send>(self, what: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    pub fn alone<T: Send>(self, what: impl FnOnce() -> T + Send) -> Result<T, Failure> {
         Ok(self.pool()?.install(what))
     }
 
