@@ -87,18 +87,17 @@ pub fn forward(sizes: &Sizes, x: &[f32], w: &[f32]) -> Vec<f32> {
     } else if sizes.is_pointwise() && direct::fits_pointwise(sizes.positions()) {
         let weights = Packed::pointwise(w, sizes.input[0], sizes.positions());
         samples.for_each(|(y, x)| direct::forward_pointwise(x, sizes.positions(), &weights, y));
+    } else if sizes.is_pointwise() {
+        let (weights, positions) = (Matrix::new(w, sizes.outputs, sizes.patch()), sizes.positions());
+        samples.for_each(|(y, x)| multiply(y, weights, Matrix::new(x, sizes.patch(), positions), false));
     } else {
         let (patch, positions) = (sizes.patch(), sizes.positions());
         let weights = Matrix::new(w, sizes.outputs, patch);
-        if sizes.is_pointwise() {
-            samples.for_each(|(y, x)| multiply(y, weights, Matrix::new(x, patch, positions), false));
-        } else {
-            let start = || (Patches::new(sizes), vec![0.0; patch * positions]);
-            samples.for_each_init(start, |(patches, columns), (y, x)| {
-                patches.write(x, columns, positions, 0);
-                multiply(y, weights, Matrix::new(columns, patch, positions), false);
-            });
-        }
+        let start = || (Patches::new(sizes), vec![0.0; patch * positions]);
+        samples.for_each_init(start, |(patches, columns), (y, x)| {
+            patches.write(x, columns, positions, 0);
+            multiply(y, weights, Matrix::new(columns, patch, positions), false);
+        });
     }
     y
 }
@@ -169,7 +168,8 @@ fn sum_over_samples<F: FnMut(&[f32], &[f32], &mut [f32])>(
 fn by_patches(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let (patch, positions) = (sizes.patch(), sizes.positions());
     let mut total = vec![0.0; sizes.outputs * patch];
-    let (mut columns, mut gradients, mut patches) = (Vec::new(), Vec::new(), Patches::new(sizes));
+    let (mut columns, mut gradients) = (Vec::new(), Vec::new());
+    let mut patches = (!sizes.is_pointwise()).then(|| Patches::new(sizes));
     let several = x.chunks(AT_ONCE * sizes.input_len()).zip(dy.chunks(AT_ONCE * sizes.output_len()));
     for (x, dy) in several {
         let length = positions * (x.len() / sizes.input_len());
@@ -177,10 +177,9 @@ fn by_patches(sizes: &Sizes, x: &[f32], dy: &[f32]) -> Vec<f32> {
         gradients.resize(dy.len(), 0.0);
         for (sample, (x, dy)) in x.chunks(sizes.input_len()).zip(dy.chunks(sizes.output_len())).enumerate() {
             let first = sample * positions;
-            if sizes.is_pointwise() {
-                put_beside(&mut columns, x, positions, length, first);
-            } else {
-                patches.write(x, &mut columns, length, first);
+            match &mut patches {
+                Some(patches) => patches.write(x, &mut columns, length, first),
+                None => put_beside(&mut columns, x, positions, length, first),
             }
             put_beside(&mut gradients, dy, positions, length, first);
         }
@@ -289,6 +288,7 @@ fn for_each_run(sizes: &Sizes, mut visit: impl FnMut(Run)) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close::assert_close;
     use super::*;
     use stepwell::rng::{Purpose, Stream};
 
@@ -315,12 +315,6 @@ mod tests {
 
     fn grid(n: usize, m: usize, k: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         (0..n * m * k).map(move |i| (i / (m * k), i / k % m, i % k))
-    }
-
-    fn assert_close(found: &[f32], expected: &[f64]) {
-        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        assert_eq!(found.len(), expected.len());
-        assert!(found.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() <= 1e-5 * scale));
     }
 
     #[test]

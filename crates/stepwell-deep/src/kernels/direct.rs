@@ -36,6 +36,11 @@ fn outputs_at_once() -> usize {
     Arch::new().dispatch(Outputs)
 }
 
+/// Lengths of a row and of a map with its border.
+const fn with_border(height: usize, width: usize) -> (usize, usize) {
+    (width + 2, (height + 2) * (width + 2))
+}
+
 /// Maps with a border of zeros.
 pub struct Bordered {
     data: Vec<f32>,
@@ -50,7 +55,7 @@ impl Bordered {
 
     /// Takes in maps of `height x width`.
     pub fn fill(&mut self, x: &[f32], height: usize, width: usize) {
-        let (row, plane) = (width + 2, (height + 2) * (width + 2));
+        let (row, plane) = with_border(height, width);
         if (self.height, self.width) != (height, width) {
             self.data.clear();
         }
@@ -65,11 +70,11 @@ impl Bordered {
     }
 
     fn row(&self) -> usize {
-        self.width + 2
+        with_border(self.height, self.width).0
     }
 
     fn plane(&self) -> usize {
-        (self.height + 2) * self.row()
+        with_border(self.height, self.width).1
     }
 
     /// Flat positions of an output, thrown-away ones included.
@@ -89,7 +94,7 @@ pub struct Packed {
 impl Packed {
     /// For bordered maps of `height x width`, from `w` (outputs x inputs x 9).
     pub fn bordered(w: &[f32], inputs: usize, height: usize, width: usize) -> Self {
-        let (row, plane) = (width + 2, (height + 2) * (width + 2));
+        let (row, plane) = with_border(height, width);
         Self::new(w, (0..inputs * 9).map(|i| i / 9 * plane + i % 9 / 3 * row + i % 3).collect())
     }
 

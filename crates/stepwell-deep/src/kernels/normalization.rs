@@ -227,16 +227,11 @@ fn through(x: f32, dy: f32, channel: &Channel, relu: bool) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close::assert_close;
     use super::*;
     use stepwell::rng::{Purpose, Stream};
 
     const EPSILON: f64 = 1e-5;
-
-    fn assert_close(found: &[f32], expected: &[f64]) {
-        assert_eq!(found.len(), expected.len());
-        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        assert!(found.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() <= 1e-5 * scale));
-    }
 
     /// Statistics, outputs and gradients in double precision, for maps with and without a rest behind whole lanes.
     #[test]
