@@ -23,17 +23,21 @@
 
 pub mod data;
 pub mod dynamics;
+pub mod landscape;
 pub mod linalg;
 pub mod loss;
 pub mod metrics;
 pub mod model;
+pub mod outcome;
 pub mod probe;
 pub mod problem;
 pub mod record;
 pub mod rng;
 pub mod run;
 pub mod schedule;
+pub mod session;
 pub mod simd;
 pub mod spec;
 pub mod statistics;
+pub mod tensor;
 pub mod theory;

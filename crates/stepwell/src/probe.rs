@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::linalg::{Extreme, lanes};
 use crate::metrics::{
-    Activations, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank, feature_sparsity,
-    kinks, rank_of, row_norms2, sharpness,
+    Activations, BatchMoments, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank,
+    feature_sparsity, kinks, mean_square_threshold, rank_of, row_norms2, sharpness,
 };
 use crate::model::{Model, activations};
 use crate::problem::Problem;
@@ -61,11 +61,28 @@ pub enum Probe {
     Kinks,
     /// The step size that the next step will use.
     StepSize,
+    /// `2/lambda_max` of the Hessian of the training loss: the step size at which gradient descent would leave these
+    /// parameters, taken for a solution.
+    GradientDescentThreshold,
+    /// The step size at which the second moment under the dynamics' batches would grow, likewise; NaN for equations.
+    MeanSquareThreshold,
+    /// The Lyapunov exponent of the training predictions, per step, over up to 4,000 steps of the phase at hand, see
+    /// [`lyapunov`](crate::metrics::lyapunov). Measured on copies of the run.
+    Lyapunov,
+    /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
+    /// Hessian, see [`bouncing`](crate::metrics::bouncing). Measured on a copy of the run.
+    Bouncing,
+    /// The parameters: a row of p numbers in their flat order.
+    Parameters,
+    /// What a model with one input computes: a row of 401 values on [`predictor_grid`](crate::metrics::predictor_grid).
+    Predictor,
+    /// The first layer's neurons as points `w_j |a_j|` in the space of inputs: a row of m d numbers.
+    Neurons,
 }
 
 impl Probe {
     /// All probes.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 28] = [
         Self::TrainLoss,
         Self::TestLoss,
         Self::GradientNorm,
@@ -87,6 +104,13 @@ impl Probe {
         Self::DeadNeurons,
         Self::Kinks,
         Self::StepSize,
+        Self::GradientDescentThreshold,
+        Self::MeanSquareThreshold,
+        Self::Lyapunov,
+        Self::Bouncing,
+        Self::Parameters,
+        Self::Predictor,
+        Self::Neurons,
     ];
 
     /// The name in specs, and in records unless there is a series a layer.
@@ -113,12 +137,29 @@ impl Probe {
             Self::DeadNeurons => "dead_neurons",
             Self::Kinks => "kinks",
             Self::StepSize => "step_size",
+            Self::GradientDescentThreshold => "gradient_descent_threshold",
+            Self::MeanSquareThreshold => "mean_square_threshold",
+            Self::Lyapunov => "lyapunov",
+            Self::Bouncing => "bouncing",
+            Self::Parameters => "parameters",
+            Self::Predictor => "predictor",
+            Self::Neurons => "neurons",
         }
     }
 
     /// Whether it gives a series a hidden layer: `feature_sparsity_1`, `feature_sparsity_2`, ..
     pub fn is_per_layer(self) -> bool {
         matches!(self, Self::FeatureSparsity | Self::NonzeroShare | Self::FeatureGroups | Self::DeadNeurons)
+    }
+
+    /// Whether it gives a row of numbers, not one: what pictures need.
+    pub fn is_wide(self) -> bool {
+        matches!(self, Self::Parameters | Self::Predictor | Self::Neurons)
+    }
+
+    /// Whether it needs the run, not its parameters alone: it is measured on copies that go on.
+    pub fn is_of_run(self) -> bool {
+        matches!(self, Self::Lyapunov | Self::Bouncing)
     }
 
     /// The names of its series for a model with `layers` hidden layers: none for a per-layer probe without layers.
@@ -147,21 +188,26 @@ pub struct Instruments {
     pub kink_tol: f64,
     /// For [`Probe::BatchSharpness`]: samples in a batch.
     pub batch_size: usize,
+    /// For [`Probe::MeanSquareThreshold`]: moments of the batches, where the dynamics has batches.
+    pub moments: Option<BatchMoments>,
 }
 
 impl Default for Instruments {
     /// No rank, the published `1e-50` for non-zero coefficients, normalized rows and a threshold of 0.95 for feature
-    /// sparsity, kinks merged within a thousandth of the range, batches of one.
+    /// sparsity, kinks merged within a thousandth of the range, batches of one
+    /// without moments.
     fn default() -> Self {
         let sparsity = SparsityOptions { normalize_rows: true, ..SparsityOptions::default() };
-        Self { rank: None, nonzero_tol: 1e-50, sparsity, kink_tol: 1e-3, batch_size: 1 }
+        Self { rank: None, nonzero_tol: 1e-50, sparsity, kink_tol: 1e-3, batch_size: 1, moments: None }
     }
 }
 
 impl Instruments {
     /// Measurements of `theta`, in the order of `probes`; NaN where the problem has no such thing (a test loss without a
     /// test set, say), nothing for a per-layer probe of a model without hidden layers. What several probes need is
-    /// computed once. Stops after a training loss that is not finite: the run has diverged.
+    /// computed once. Stops after a training loss that is not finite: the run has diverged. What needs more than parameters
+    /// ([`Probe::is_of_run`]) or is a row of numbers ([`Probe::is_wide`]) is left out, see
+    /// [`Session::measure`](crate::session::Session::measure) and [`Landscape::snapshot`](crate::landscape::Landscape::snapshot).
     pub fn measure<M: Model>(
         &self,
         problem: &Problem<M>,
@@ -171,7 +217,7 @@ impl Instruments {
     ) -> Vec<Measurement> {
         let scene = Scene::new(self, problem, theta, probes);
         let mut out = Vec::with_capacity(probes.len());
-        for &probe in probes {
+        for &probe in probes.iter().filter(|probe| !probe.is_wide() && !probe.is_of_run()) {
             if probe.is_per_layer() {
                 let names = probe.series(scene.layers().len());
                 out.extend(names.into_iter().zip(scene.layers().iter().map(|layer| of_layer(probe, layer))));
@@ -263,11 +309,20 @@ impl<'a, M: Model> Scene<'a, M> {
                 lanes::sum(&norms) / norms.len() as f64
             }
             Probe::Kinks => kinks_of(problem, theta, instruments.kink_tol).map_or(f64::NAN, |found| found.len() as f64),
+            Probe::GradientDescentThreshold => 2.0 / self.sharpness().value,
+            Probe::MeanSquareThreshold => {
+                instruments.moments.map_or(f64::NAN, |moments| mean_square_threshold(problem, theta, moments))
+            }
             Probe::FeatureSparsity
             | Probe::NonzeroShare
             | Probe::FeatureGroups
             | Probe::DeadNeurons
-            | Probe::StepSize => f64::NAN,
+            | Probe::StepSize
+            | Probe::Lyapunov
+            | Probe::Bouncing
+            | Probe::Parameters
+            | Probe::Predictor
+            | Probe::Neurons => f64::NAN,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stepwell::run::{Checkpoint, Misfit, Recording, Status};
+use stepwell::run::{Checkpoint, ResumeError, Status};
+use stepwell::session::{Saved, Session};
 use stepwell::spec::{Array, ArraySource, Prepared, Spec};
 
 /// One array of sample indices, whatever the file's name.
@@ -46,28 +47,37 @@ record = {{ first = 4, points = 9, probes = ["train_loss", "test_loss", "step_si
     spec.prepare(&Indices).unwrap_or_else(|error| panic!("{dynamics}: {error}"))
 }
 
-/// Advances by `parts`, each time in a run made anew that goes on from the last one's checkpoint, then to the end.
-fn in_parts(prepared: &Prepared, parts: &[u64]) -> (Status, Vec<u64>, Vec<(u64, u64)>) {
+/// What a session came to, bit by bit.
+type Bits = (Status, Vec<u64>, Vec<(String, u64, u64)>);
+
+fn bits(session: &Session) -> Bits {
+    let outcome = session.outcome();
+    let on_the_way = outcome.records.series.iter().flat_map(|series| {
+        series.rows().flat_map(move |(step, row)| row.iter().map(move |v| (series.name.to_string(), step, v.to_bits())))
+    });
+    let end = outcome.end.iter().map(|(name, value)| (format!("{name} at the end"), u64::MAX, value.to_bits()));
+    let rows = on_the_way.chain(end).collect();
+    let sums = session.save().checkpoint.sampled;
+    (outcome.status, session.theta().iter().chain(&sums).map(|t| t.to_bits()).collect(), rows)
+}
+
+/// Advances by `parts`, each time in a session made anew that goes on from where the last one was saved, then to the end.
+fn in_parts(prepared: &Prepared, parts: &[u64]) -> Bits {
     let data = prepared.data(5).unwrap();
-    let instruments = prepared.instruments(&data);
-    let plan = prepared.record_plan(false);
-    let mut saved: Option<(Checkpoint, stepwell::record::Records)> = None;
+    let mut saved: Option<Saved> = None;
     let mut go = |k: u64| {
-        let mut recording = Recording::new(prepared.start(5, data.clone()), &instruments, &plan);
-        if let Some((checkpoint, records)) = &saved {
-            recording.resume(checkpoint, records.clone()).unwrap();
+        let mut session = prepared.session_on(5, data.clone(), prepared.record_plan(false));
+        if let Some(saved) = &saved {
+            session.resume(saved.clone()).unwrap();
         }
-        if recording.advance(k) == Status::Running {
-            saved = Some((recording.checkpoint(), recording.records().clone()));
-        }
-        recording.finish()
+        session.advance(k);
+        saved = Some(session.save());
+        bits(&session)
     };
     for part in parts {
         go(*part);
     }
-    let (status, theta, records) = go(u64::MAX);
-    let rows = records.series.iter().flat_map(|s| s.steps.iter().copied().zip(s.values.iter().map(|v| v.to_bits())));
-    (status, theta.iter().map(|t| t.to_bits()).collect(), rows.collect())
+    go(u64::MAX)
 }
 
 #[test]
@@ -97,23 +107,76 @@ fn divergence_comes_at_the_same_step() {
 
 #[test]
 fn a_checkpoint_of_another_run_is_refused() {
-    let start = |dynamics: &str| {
-        let prepared = prepared(dynamics, 0.02);
-        prepared.start(5, prepared.data(5).unwrap())
-    };
+    let start = |dynamics: &str| prepared(dynamics, 0.02).session(5).unwrap();
     let mut sgd = start("{ sgd = {} }");
     sgd.advance(10);
-    let good = sgd.checkpoint();
-    assert_eq!(sgd.resume(&good), Ok(()));
+    let good = sgd.save();
+    assert_eq!(sgd.resume(good.clone()), Ok(()));
     let refused = |change: &dyn Fn(&mut Checkpoint)| {
         let mut bad = good.clone();
-        change(&mut bad);
-        start("{ sgd = {} }").resume(&bad).unwrap_err()
+        change(&mut bad.checkpoint);
+        start("{ sgd = {} }").resume(bad).unwrap_err()
     };
-    assert_eq!(refused(&|c| c.step = 1001), Misfit::Steps { step: 1001, steps: 1000 });
-    assert_eq!(refused(&|c| _ = c.theta.pop()), Misfit::Parameters { found: 13, expected: 14 });
-    assert_eq!(refused(&|c| c.theta[3] = f64::NAN), Misfit::NotFinite { index: 3 });
+    assert_eq!(refused(&|c| c.step = 1001), ResumeError::Steps { step: 1001, steps: 1000 });
+    assert_eq!(refused(&|c| _ = c.theta.pop()), ResumeError::Parameters { found: 13, expected: 14 });
+    assert_eq!(refused(&|c| c.theta[3] = f64::NAN), ResumeError::NotFinite { index: 3 });
+    assert_eq!(refused(&|c| _ = c.sampled.pop()), ResumeError::Dynamics);
     for dynamics in ["\"gradient_descent\"", "{ mini_batch = { size = 5, rule = \"epochs\" } }", DYNAMICS[2]] {
-        assert_eq!(start(dynamics).resume(&good), Err(Misfit::Dynamics), "{dynamics}");
+        assert_eq!(start(dynamics).resume(good.clone()), Err(ResumeError::Dynamics), "{dynamics}");
     }
+}
+
+/// Setting what is there already changes no bit; what is set is told, saved and resumed.
+#[test]
+fn parameters_and_step_size_can_be_set_between_steps() {
+    for dynamics in DYNAMICS {
+        let prepared = prepared(dynamics, 0.02);
+        let whole = in_parts(&prepared, &[]);
+        let mut session = prepared.session_on(5, prepared.data(5).unwrap(), prepared.record_plan(false));
+        for _ in 0..10 {
+            session.advance(100);
+            let theta = session.theta().to_vec();
+            session.set_theta(&theta).unwrap();
+        }
+        assert!(bits(&session) == whole, "{dynamics}");
+        assert!(session.outcome().altered);
+    }
+    let prepared = prepared(DYNAMICS[1], 0.02);
+    let start = || prepared.session(5).unwrap();
+    let mut session = start();
+    assert!(!session.outcome().altered);
+    session.advance(500);
+    session.set_step_size(0.015).unwrap();
+    session.advance(100);
+    let mut resumed = start();
+    resumed.resume(session.save()).unwrap();
+    assert_eq!(resumed.step_size(), 0.015);
+    let copy = session.clone();
+    for session in [&mut session, &mut resumed] {
+        session.advance(u64::MAX);
+        assert!(session.outcome().altered);
+    }
+    assert_eq!(session.outcome(), resumed.outcome());
+    assert_eq!((copy.step(), session.step()), (600, 1000));
+    assert_eq!(session.set_step_size(-1.0), Err(ResumeError::StepSize { found: -1.0 }));
+    assert_eq!(session.set_theta(&[0.0]), Err(ResumeError::Parameters { found: 1, expected: 14 }));
+    let mut diverged = prepared_diverging().session(5).unwrap();
+    let Status::Diverged { step } = diverged.advance(u64::MAX) else { panic!("it did not diverge") };
+    let theta = vec![0.1; 14];
+    assert_eq!(diverged.set_theta(&theta), Err(ResumeError::Diverged { step }));
+    let mut again = prepared_diverging().session(5).unwrap();
+    again.resume(diverged.save()).unwrap();
+    assert_eq!(bits(&again).0, bits(&diverged).0);
+    assert!(bits(&again).2 == bits(&diverged).2);
+}
+
+fn prepared_diverging() -> Prepared {
+    prepared(DYNAMICS[1], 30.0)
+}
+
+/// A session can be handed to another thread, or looked at by several.
+#[test]
+fn sessions_are_owned_values() {
+    fn is<T: Send + Sync + Clone + 'static>(_: &T) {}
+    is(&prepared(DYNAMICS[0], 0.02).session(1).unwrap());
 }

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use stepwell::linalg::Matrix;
+use stepwell::metrics::predictor_grid;
 use stepwell::probe::Probe;
-use stepwell::run::{Status, record};
+use stepwell::record::{Entry, RecordPlan};
+use stepwell::run::Status;
+use stepwell::session::Session;
 use stepwell::spec::{Array, ArraySource, DataSpec, NoFiles, Spec};
 
 /// Every file in `experiments/`, by name; those of deep networks are another crate's.
@@ -38,19 +42,24 @@ fn experiments_run_and_their_published_keys_are_series() {
         for variant in &spec.variants {
             let prepared = spec.with_variant(variant).prepare(&NoFiles).unwrap();
             let data = prepared.data(0).unwrap();
-            let instruments = prepared.instruments(&data);
-            let runner = prepared.start(0, data);
-            let layers = runner.layers().len();
+            let layers = prepared.landscape(0).unwrap().layers().len();
             let names: Vec<_> = Probe::ALL.iter().flat_map(|probe| probe.series(layers)).collect();
             for key in variant.published.keys() {
                 assert!(names.iter().any(|name| name == key), "{name}: no series {key}");
             }
-            let mut plan = prepared.record_plan(false);
-            plan.final_probes.extend([Probe::Rank, Probe::NonzeroShare]);
-            plan.grid.truncate(101);
-            let points = plan.grid.len();
+            let mut grid = prepared.grid();
+            grid.truncate(101);
+            let points = grid.len();
+            let last = vec![grid[points - 1]];
+            let costly = [prepared.spec().record.costly.clone(), vec![Probe::Rank, Probe::NonzeroShare]].concat();
+            let entries = [
+                Entry { steps: grid, probes: prepared.spec().record.probes.clone() },
+                Entry { steps: last, probes: costly },
+            ];
             // a run with a large step size may diverge, which is no failure
-            let (status, records) = record(runner, &instruments, &plan);
+            let mut session = prepared.session_on(0, data, RecordPlan::new(&entries, Vec::new()));
+            let status = session.advance(u64::MAX);
+            let records = session.records();
             let losses = &records.get("train_loss").unwrap().values;
             assert!(losses.len() == points || status != Status::Finished, "{name}");
             assert!(losses.len() < points || records.last("rank") > 0.0, "{name}");
@@ -75,12 +84,10 @@ fn experiments_run_and_their_published_keys_are_series() {
 #[test]
 fn probes_agree_alone_and_together_and_do_not_disturb() {
     let prepared = experiment("teacher-3").prepare(&NoFiles).unwrap();
-    let data = prepared.data(0).unwrap();
-    let instruments = prepared.instruments(&data);
-    let mut runner = prepared.start(5, data.clone());
-    runner.advance(60);
-    let together = runner.measure(&instruments, &Probe::ALL);
-    let alone: Vec<_> = Probe::ALL.iter().flat_map(|probe| runner.measure(&instruments, &[*probe])).collect();
+    let mut session = prepared.session(5).unwrap();
+    session.advance(60);
+    let together = session.measure(&Probe::ALL);
+    let alone: Vec<_> = Probe::ALL.iter().flat_map(|probe| session.measure(&[*probe])).collect();
     assert_eq!(format!("{together:?}"), format!("{alone:?}"));
     let names: Vec<&str> = together.iter().map(|(name, _)| name.as_ref()).collect();
     assert!(names.contains(&"feature_sparsity_2") && names.contains(&"dead_neurons_1"));
@@ -90,35 +97,50 @@ fn probes_agree_alone_and_together_and_do_not_disturb() {
     assert!(value("sharpness_residual") <= 1e-9 * value("sharpness") && (2.0..=300.0).contains(&iterations));
     assert!((0.0..1.0).contains(&small), "{small}");
     assert!(value("batch_sharpness") > 0.0 && value("column_norm_max") > 0.0 && value("kinks").is_nan());
-    runner.advance(40);
-    let mut other = prepared.start(5, data);
+    session.advance(40);
+    let mut other = prepared.session_on(5, prepared.data(5).unwrap(), RecordPlan::default());
     other.advance(100);
-    assert_eq!(runner.theta(), other.theta());
+    assert_eq!(session.theta(), other.theta());
 }
 
 /// What figures draw: the predictor on a grid with its kinks, and the neurons in the plane.
 #[test]
-fn runners_show_their_predictor_kinks_and_neurons() {
+fn sessions_show_their_predictor_kinks_and_neurons() {
     let prepared = experiment("relu-1d").prepare(&NoFiles).unwrap();
     let data = prepared.data(0).unwrap();
-    let runner = prepared.start(0, data.clone());
-    let h = runner.predict(&data.train.x);
+    let mut session = prepared.session(0).unwrap();
+    let h = session.predict(&data.train.x).unwrap();
     let loss = h.iter().zip(&data.train.y).map(|(h, y)| (h - y) * (h - y)).sum::<f64>() / 12.0;
-    let measured = runner.measure(&prepared.instruments(&data), &[Probe::TrainLoss, Probe::Kinks]);
+    let measured = session.measure(&[Probe::TrainLoss, Probe::Kinks]);
     assert!((loss / measured[0].1 - 1.0).abs() < 1e-13);
-    let kinks = runner.kinks(1e-3).unwrap();
-    assert_eq!((kinks.len() as f64, runner.layers()), (measured[1].1, vec![100]));
+    let landscape = session.landscape();
+    let kinks = landscape.kinks(session.theta(), 1e-3).unwrap();
+    assert_eq!((kinks.len() as f64, landscape.layers()), (measured[1].1, vec![100]));
     // first weights are +-2.5 and biases 2.5 normal: the kinks lie at normal places, most of them in the data's range
     assert!((50..100).contains(&kinks.len()), "{}", kinks.len());
 
+    let wrong = session.predict(&Matrix::zeros(3, 2)).unwrap_err().to_string();
+    assert_eq!(wrong, "columns of x: found 2, expected 1");
+    // the same as a series of rows
+    let wide = Entry { steps: vec![0, 7], probes: vec![Probe::Predictor, Probe::Parameters, Probe::Neurons] };
+    session = prepared.session_on(0, data.clone(), RecordPlan::new(&[wide], Vec::new()));
+    session.advance(7);
+    let records = session.records();
+    let widths: Vec<usize> = records.series.iter().map(|series| series.width).collect();
+    assert_eq!(widths, [401, 301, 100]);
+    let last = session.predict(&predictor_grid(&data.train.x)).unwrap();
+    assert_eq!(records.get("predictor").unwrap().row(1), last);
+    assert_eq!(records.get("parameters").unwrap().row(1), session.theta());
+
     let prepared = experiment("teacher-2").prepare(&NoFiles).unwrap();
-    let mut runner = prepared.start(0, prepared.data(0).unwrap());
-    let before = runner.neurons().unwrap();
+    let mut session = prepared.session(0).unwrap();
+    let neurons = |session: &Session| session.landscape().neurons(session.theta()).unwrap();
+    let before = neurons(&session);
     // output weights begin at 0
     assert!((before.rows(), before.cols()) == (20, 2) && before.as_slice().iter().all(|v| *v == 0.0));
-    runner.advance(100);
-    assert!(runner.neurons().unwrap().as_slice().iter().any(|v| *v != 0.0));
-    assert!(runner.kinks(1e-3).is_none());
+    session.advance(100);
+    assert!(neurons(&session).as_slice().iter().any(|v| *v != 0.0));
+    assert!(session.landscape().kinks(session.theta(), 1e-3).is_none());
 }
 
 const NETWORK: &str = r#"
@@ -150,8 +172,7 @@ fn refusal(text: &str, labels: &'static [f64]) -> String {
 #[test]
 fn logistic_networks_on_your_own_labels() {
     let prepared = toml::from_str::<Spec>(NETWORK).unwrap().prepare(&Mine(&[1.0, -1.0, 1.0])).unwrap();
-    let mut runner = prepared.start(1, prepared.data(1).unwrap());
-    assert_eq!(runner.advance(10), Status::Finished);
+    assert_eq!(prepared.session(1).unwrap().advance(10), Status::Finished);
     assert_eq!(
         refusal(NETWORK, &[1.0, 0.0]),
         "data: y = 0 at index 1, expected labels +1 and -1 for the logistic loss"

@@ -40,12 +40,13 @@ impl Dynamics for LabelNoise {
         for (t, &eta) in step_sizes.iter().enumerate() {
             let chosen = self.sampler.draw();
             state.gradient.fill(0.0);
-            let mut bounded = true;
+            let (mut bounded, mut squares) = (true, 0.0);
             for i in 0..n {
                 let x = samples.x.row(i);
                 let prediction = problem.model.predict(&state.theta, x, &mut state.tape);
                 let r = prediction - samples.y[i];
                 bounded &= is_bounded(r);
+                squares += r * r;
                 let noisy_label = samples.y[i] + label_noise(r, n, i == chosen);
                 let w = (eta * scale) * (prediction - noisy_label);
                 problem.model.pullback(&state.theta, x, &mut state.tape, w, &mut state.gradient);
@@ -54,6 +55,7 @@ impl Dynamics for LabelNoise {
                 return t;
             }
             subtract(&mut state.theta, &state.gradient);
+            state.sampled.add(squares / n as f64);
         }
         step_sizes.len()
     }

@@ -4,6 +4,7 @@
 mod gradient_descent;
 mod label_noise;
 mod mini_batch;
+mod sampled_loss;
 mod sampler;
 mod sde;
 mod sgd;
@@ -11,6 +12,7 @@ mod sgd;
 pub use gradient_descent::GradientDescent;
 pub use label_noise::LabelNoise;
 pub use mini_batch::{BatchRule, MiniBatch};
+pub use sampled_loss::{BLOCKS, SampledLoss};
 pub use sampler::{IndexSource, Sampler};
 pub use sde::{Equation, Grid, Normalization, Scheme, Sde};
 pub use sgd::Sgd;
@@ -24,8 +26,12 @@ use crate::problem::Problem;
 pub struct State<M: Model> {
     /// The parameters.
     pub theta: AlignedVec,
-    pub(crate) tape: M::Tape,
-    pub(crate) gradient: AlignedVec,
+    /// What the model's last prediction left behind.
+    pub tape: M::Tape,
+    /// Space for one gradient (p numbers).
+    pub gradient: AlignedVec,
+    /// What the steps saw of the loss.
+    pub sampled: SampledLoss,
 }
 
 impl<M: Model> State<M> {
@@ -35,7 +41,8 @@ impl<M: Model> State<M> {
     /// If `theta` has not as many entries as the model has parameters.
     pub fn new(problem: &Problem<M>, theta: &[f64]) -> Self {
         assert_eq!(theta.len(), problem.model.parameters());
-        Self { theta: AlignedVec::from(theta), tape: problem.model.tape(), gradient: AlignedVec::zeros(theta.len()) }
+        let (tape, gradient) = (problem.model.tape(), AlignedVec::zeros(theta.len()));
+        Self { theta: AlignedVec::from(theta), tape, gradient, sampled: SampledLoss::new(u64::MAX) }
     }
 }
 
@@ -44,7 +51,9 @@ pub trait Dynamics: Clone + Send + Sync + 'static {
     /// Takes one step for each step size and returns how many it took: fewer than asked if a residual in the batch is
     /// not finite, or its square is not. The parameters are then those whose residual overflowed.
     ///
-    /// The bits do not depend on how a run is cut into calls. Must be `#[inline(always)]`.
+    /// The bits do not depend on how a run is cut into calls, and nothing of theta is kept from one call to the next: the
+    /// caller may change `state.theta` in between. Each step calls [`SampledLoss::add`] once. Must be `#[inline(always)]`, so
+    /// that it is compiled for each instruction set.
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize;
 
     /// What it carries from one step to the next beside the parameters (positions of its streams, an order of the
@@ -57,13 +66,13 @@ pub trait Dynamics: Clone + Send + Sync + 'static {
 
 /// Whether the square of a residual is a finite number.
 #[inline(always)]
-pub(crate) fn is_bounded(residual: f64) -> bool {
+pub fn is_bounded(residual: f64) -> bool {
     residual * residual < f64::INFINITY
 }
 
 /// `theta -= eta slope scale / |B| sum_{i in B} r_i grad h(x_i)`; false, with nothing changed, if a residual overflowed.
 #[inline(always)]
-pub(crate) fn batch_step<M: Model>(
+pub fn batch_step<M: Model>(
     problem: &Problem<M>,
     state: &mut State<M>,
     batch: impl ExactSizeIterator<Item = usize>,
@@ -72,23 +81,26 @@ pub(crate) fn batch_step<M: Model>(
     let samples = &problem.data.train;
     let weight = eta * problem.loss.slope() * problem.loss.batch_scale(samples.len()) / batch.len() as f64;
     state.gradient.fill(0.0);
-    let mut bounded = true;
+    let (mut bounded, mut squares) = (true, 0.0);
+    let count = batch.len() as f64;
     for i in batch {
         let x = samples.x.row(i);
         let prediction = problem.model.predict(&state.theta, x, &mut state.tape);
         let r = problem.loss.residual(prediction, samples.y[i]);
         bounded &= is_bounded(r);
+        squares += r * r;
         problem.model.pullback(&state.theta, x, &mut state.tape, weight * r, &mut state.gradient);
     }
     if bounded {
         subtract(&mut state.theta, &state.gradient);
+        state.sampled.add(squares / count);
     }
     bounded
 }
 
 /// `theta -= gradient`.
 #[inline(always)]
-pub(crate) fn subtract(theta: &mut [f64], gradient: &[f64]) {
+pub fn subtract(theta: &mut [f64], gradient: &[f64]) {
     for (theta, g) in theta.iter_mut().zip(gradient) {
         *theta -= g;
     }

@@ -27,7 +27,7 @@ impl Dynamics for Sgd {
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize {
         let (model, samples) = (&problem.model, &problem.data.train);
         let scale = problem.loss.slope() * problem.loss.batch_scale(samples.len());
-        let State { theta, tape, gradient, .. } = state;
+        let State { theta, tape, gradient, sampled } = state;
         let (theta, gradient) = (&mut **theta, &mut **gradient);
         let mut taken = 0;
         for block in step_sizes.chunks(BLOCK) {
@@ -40,6 +40,7 @@ impl Dynamics for Sgd {
                 if !is_bounded(r) {
                     return taken + t;
                 }
+                sampled.add(r * r);
                 let next = self.indices.get(t + 1).map_or(i, |&next| next as usize);
                 let w = (eta * scale) * r;
                 prediction = model.step_and_predict(theta, samples.x.row(i), tape, w, samples.x.row(next), gradient);

@@ -15,6 +15,7 @@ pub use scalar_toy::ScalarToy;
 use crate::data::Samples;
 use crate::linalg::{Blocked, Matrix};
 use crate::loss::Loss;
+use crate::tensor::{Tensor, Values};
 
 /// A parametric predictor `h(theta, x)` with one output.
 ///
@@ -81,6 +82,11 @@ pub trait Model: Clone + Send + Sync + 'static {
         for ((x, y), r) in samples.x.iter_rows().zip(&samples.y).zip(residuals) {
             *r = loss.residual(self.predict(theta, x, tape), *y);
         }
+    }
+
+    /// The parameters by name.
+    fn tensors(&self, theta: &[f64]) -> Vec<Tensor> {
+        vec![Tensor { name: "theta".into(), shape: vec![theta.len()], values: Values::F64(theta.to_vec()) }]
     }
 
     /// The coefficients `beta` with `h(theta, x) = <beta, x>`, for models that are linear in their input.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use super::check::{SpecError, finite, fraction, refuse, require};
 use super::*;
 use crate::data::{Dataset, on_sphere, uniform_in_range};
-use crate::dynamics::{BatchRule, Dynamics, Equation, GradientDescent, Grid, IndexSource};
+use crate::dynamics::{BatchRule, Equation, GradientDescent, Grid, IndexSource};
 use crate::dynamics::{LabelNoise, MiniBatch, Sampler, Scheme, Sde, Sgd};
+use crate::landscape::Landscape;
 use crate::linalg::Matrix;
 use crate::metrics::{BatchMoments, JacobianRank, SparsityOptions, Thresholds, sharpness, small_step_solution};
 use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
 use crate::probe::Instruments;
 use crate::problem::Problem;
 use crate::record::grid;
+use crate::record::{Entry, RecordPlan};
 use crate::rng::{NumpyLegacy, Purpose, Stream};
-use crate::run::{RecordPlan, Run, Runner};
+use crate::run::{Run, Runner};
 use crate::schedule::Schedule;
+use crate::session::Session;
 
 /// A spec with its data and files read: ready to start runs of any seed.
 #[derive(Clone, Debug)]
@@ -178,6 +181,17 @@ impl Spec {
         }
     }
 
+    fn batch_moments(&self, n: usize) -> Option<BatchMoments> {
+        match self.dynamics {
+            DynamicsSpec::GradientDescent => Some(BatchMoments::all(n)),
+            DynamicsSpec::Sgd(_) | DynamicsSpec::LabelNoise(_) => {
+                Some(BatchMoments::of(1, BatchRule::WithReplacement, n))
+            }
+            DynamicsSpec::MiniBatch(batch) => Some(BatchMoments::of(batch.size, batch.rule, n)),
+            DynamicsSpec::FixedLabelNoise(_) | DynamicsSpec::Sde(_) => None,
+        }
+    }
+
     fn instruments(&self, data: &Dataset) -> Instruments {
         let record = &self.record;
         let sparsity = SparsityOptions {
@@ -199,6 +213,7 @@ impl Spec {
             sparsity,
             kink_tol: record.kink_tol,
             batch_size,
+            moments: self.batch_moments(data.train.len()),
         }
     }
 
@@ -247,62 +262,59 @@ impl Prepared {
         self.instruments.clone().unwrap_or_else(|| self.spec.instruments(data))
     }
 
-    /// When and what to record: the costly probes at every point, or at the last one only.
+    /// When and what to record: the costly probes at every point, or at the last one only; after the last step all of them.
     pub fn record_plan(&self, costly_everywhere: bool) -> RecordPlan {
         let record = &self.spec.record;
-        let grid = grid(self.spec.steps, record.first, record.points);
-        let (mut probes, mut final_probes) = (record.probes.clone(), Vec::new());
-        if costly_everywhere { &mut probes } else { &mut final_probes }.extend(&record.costly);
-        RecordPlan { grid, probes, final_probes }
+        let grid = self.grid();
+        let last = grid.last().copied().into_iter().collect();
+        let costly_at = if costly_everywhere { grid.clone() } else { last };
+        let entries = [
+            Entry { steps: grid, probes: record.probes.clone() },
+            Entry { steps: costly_at, probes: record.costly.clone() },
+        ];
+        let whole = record.probes.iter().chain(&record.costly).copied().filter(|probe| !probe.is_wide());
+        RecordPlan::new(&entries, whole.collect())
     }
 
-    /// A run with the given seed, on a data set of [`Prepared::data`].
-    pub fn start(&self, seed: u64, data: Arc<Dataset>) -> Box<dyn Runner> {
-        let d = data.train.x.cols();
+    /// The recording grid of the spec, see [`grid`].
+    pub fn grid(&self) -> Vec<u64> {
+        grid(self.spec.steps, self.spec.record.first, self.spec.record.points)
+    }
+
+    /// The run of a seed, ready to be stepped, recorded as the spec says: the costly probes at every point.
+    ///
+    /// # Errors
+    /// If its data cannot be drawn.
+    pub fn session(&self, seed: u64) -> Result<Session, SpecError> {
+        Ok(self.session_on(seed, self.data(seed)?, self.record_plan(true)))
+    }
+
+    /// The same on a data set of one's own (of the spec's number of inputs), or with another plan of what to record.
+    pub fn session_on(&self, seed: u64, data: Arc<Dataset>, plan: impl Into<Arc<RecordPlan>>) -> Session {
+        let instruments = self.instruments(&data);
+        self.with_problem(data, Start { prepared: self, seed, instruments, plan: plan.into() })
+    }
+
+    /// The problem of a seed, which can be asked about any parameters.
+    ///
+    /// # Errors
+    /// If its data cannot be drawn.
+    pub fn landscape(&self, seed: u64) -> Result<Box<dyn Landscape>, SpecError> {
+        Ok(self.with_problem(self.data(seed)?, Boxed))
+    }
+
+    /// Does something with the problem, whatever its model.
+    fn with_problem<T: ForProblem>(&self, data: Arc<Dataset>, then: T) -> T::Output {
+        let (d, loss) = (data.train.x.cols(), self.spec.loss);
         match &self.spec.model {
-            ModelSpec::Linear => self.start_model(Linear::new(d), seed, data),
-            ModelSpec::ScalarToy => self.start_model(ScalarToy, seed, data),
-            ModelSpec::DiagonalLinear => self.start_model(DiagonalLinear::new(d), seed, data),
+            ModelSpec::Linear => then.go(Problem { model: Linear::new(d), data, loss }),
+            ModelSpec::ScalarToy => then.go(Problem { model: ScalarToy, data, loss }),
+            ModelSpec::DiagonalLinear => then.go(Problem { model: DiagonalLinear::new(d), data, loss }),
             ModelSpec::FullyConnected(spec) => {
-                let network = spec.network(d, "model.fully_connected").expect("checked when the spec was prepared");
-                self.start_model(network, seed, data)
+                let model = spec.network(d, "model.fully_connected").expect("checked when the spec was prepared");
+                then.go(Problem { model, data, loss })
             }
         }
-    }
-
-    fn start_model<M: Model>(&self, model: M, seed: u64, data: Arc<Dataset>) -> Box<dyn Runner> {
-        let n = data.train.len();
-        let theta = self.theta(seed, &model);
-        let problem = Problem { model, data, loss: self.spec.loss };
-        if let Some((equation, scheme, grid)) = self.sde {
-            let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
-            return self.start_dynamics(problem, sde, &theta);
-        }
-        match &self.spec.dynamics {
-            DynamicsSpec::GradientDescent => self.start_dynamics(problem, GradientDescent, &theta),
-            DynamicsSpec::Sgd(s) => self.start_dynamics(problem, Sgd::new(self.sampler(&s.indices, seed, n)), &theta),
-            DynamicsSpec::LabelNoise(s) => {
-                self.start_dynamics(problem, LabelNoise::new(self.sampler(&s.indices, seed, n)), &theta)
-            }
-            DynamicsSpec::MiniBatch(s) => {
-                let dynamics = MiniBatch::new(s.rule, s.size, n, Sampler::own(seed, n));
-                self.start_dynamics(problem, dynamics, &theta)
-            }
-            DynamicsSpec::Sde(_) | DynamicsSpec::FixedLabelNoise(_) => unreachable!("built when the spec was prepared"),
-        }
-    }
-
-    fn start_dynamics<M: Model, D: Dynamics>(
-        &self,
-        problem: Problem<M>,
-        dynamics: D,
-        theta: &[f64],
-    ) -> Box<dyn Runner> {
-        let mut schedule = self.schedule.clone();
-        if self.spec.schedule.relative {
-            schedule = schedule.scaled(self.unit(&problem, theta));
-        }
-        Box::new(Run::new(problem, dynamics, schedule, theta, self.spec.steps))
     }
 
     /// The unit of relative step sizes.
@@ -310,7 +322,7 @@ impl Prepared {
         match self.spec.schedule.relative_to {
             RelativeTo::Start => 2.0 / sharpness(problem, theta).value,
             RelativeTo::Solution => {
-                let moments = self.batch_moments(problem.n());
+                let moments = self.spec.batch_moments(problem.n());
                 Thresholds::of(problem, &small_step_solution(problem, theta), moments).mean_square
             }
         }
@@ -318,13 +330,29 @@ impl Prepared {
 
     /// Moments of the batches out of `n` samples; none for equations. Label noise is the step of one sample.
     pub fn batch_moments(&self, n: usize) -> Option<BatchMoments> {
-        match self.spec.dynamics {
-            DynamicsSpec::GradientDescent => Some(BatchMoments::all(n)),
-            DynamicsSpec::Sgd(_) | DynamicsSpec::LabelNoise(_) => {
-                Some(BatchMoments::of(1, BatchRule::WithReplacement, n))
+        self.spec.batch_moments(n)
+    }
+
+    /// The dynamics of the spec on a problem.
+    fn runner<M: Model>(&self, problem: Problem<M>, schedule: Schedule, theta: &[f64], seed: u64) -> Box<dyn Runner> {
+        let (n, steps) = (problem.n(), self.spec.steps);
+        if let Some((equation, scheme, grid)) = self.sde {
+            let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
+            return Box::new(Run::new(problem, sde, schedule, theta, steps));
+        }
+        match &self.spec.dynamics {
+            DynamicsSpec::GradientDescent => Box::new(Run::new(problem, GradientDescent, schedule, theta, steps)),
+            DynamicsSpec::Sgd(s) => {
+                Box::new(Run::new(problem, Sgd::new(self.sampler(&s.indices, seed, n)), schedule, theta, steps))
             }
-            DynamicsSpec::MiniBatch(batch) => Some(BatchMoments::of(batch.size, batch.rule, n)),
-            DynamicsSpec::FixedLabelNoise(_) | DynamicsSpec::Sde(_) => None,
+            DynamicsSpec::LabelNoise(s) => {
+                Box::new(Run::new(problem, LabelNoise::new(self.sampler(&s.indices, seed, n)), schedule, theta, steps))
+            }
+            DynamicsSpec::MiniBatch(s) => {
+                let dynamics = MiniBatch::new(s.rule, s.size, n, Sampler::own(seed, n));
+                Box::new(Run::new(problem, dynamics, schedule, theta, steps))
+            }
+            DynamicsSpec::Sde(_) | DynamicsSpec::FixedLabelNoise(_) => unreachable!("built when the spec was prepared"),
         }
     }
 
@@ -356,5 +384,43 @@ impl Prepared {
             }
             _ => Sampler::own(seed, n),
         }
+    }
+}
+
+/// What is done with a problem, whatever its model.
+trait ForProblem {
+    type Output;
+    fn go<M: Model>(self, problem: Problem<M>) -> Self::Output;
+}
+
+/// It is put behind its face.
+struct Boxed;
+
+impl ForProblem for Boxed {
+    type Output = Box<dyn Landscape>;
+    fn go<M: Model>(self, problem: Problem<M>) -> Self::Output {
+        Box::new(problem)
+    }
+}
+
+/// A session is started on it.
+struct Start<'a> {
+    prepared: &'a Prepared,
+    seed: u64,
+    instruments: Instruments,
+    plan: Arc<RecordPlan>,
+}
+
+impl ForProblem for Start<'_> {
+    type Output = Session;
+    fn go<M: Model>(self, problem: Problem<M>) -> Session {
+        let Self { prepared, seed, instruments, plan } = self;
+        let theta = prepared.theta(seed, &problem.model);
+        let spec = &prepared.spec;
+        let unit = if spec.schedule.relative { prepared.unit(&problem, &theta) } else { 1.0 };
+        let schedule = &prepared.schedule;
+        let schedule = if spec.schedule.relative { schedule.clone().scaled(unit) } else { schedule.clone() };
+        let runner = prepared.runner(problem, schedule, &theta, seed);
+        Session::of(seed, runner, instruments, plan, unit)
     }
 }

@@ -11,7 +11,7 @@ use self::equation::Corrections;
 use self::increment::{Weights, Workspace, add_corrections, weighted_gradients};
 use super::{Dynamics, State, is_bounded, subtract};
 use crate::data::Samples;
-use crate::linalg::{AlignedVec, BLOCK, Blocked};
+use crate::linalg::{AlignedVec, BLOCK, Blocked, lanes};
 use crate::model::{FullStep, Model};
 use crate::problem::Problem;
 use crate::rng::Normals;
@@ -131,7 +131,7 @@ impl Sde {
 
     #[inline(always)]
     fn full_step<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>) {
-        let State { theta, tape, gradient } = state;
+        let State { theta, tape, gradient, .. } = state;
         let step = FullStep {
             samples: &problem.data.train,
             loss: problem.loss,
@@ -244,6 +244,7 @@ impl Dynamics for Sde {
         self.begin(problem, state);
         for (t, &eta) in step_sizes.iter().enumerate() {
             let dt = eta / self.grid.substeps as f64;
+            let seen = lanes::norm2(&self.residuals) / self.residuals.len() as f64;
             for _ in 0..self.grid.substeps {
                 self.draw(dt);
                 if !self.substep(problem, state, eta, dt) {
@@ -253,6 +254,7 @@ impl Dynamics for Sde {
             if !self.residuals.iter().all(|r| is_bounded(*r)) {
                 return t;
             }
+            state.sampled.add(seen);
         }
         step_sizes.len()
     }

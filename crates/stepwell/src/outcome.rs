@@ -1,0 +1,48 @@
+//! How a run ended, and what was recorded of it: shallow or deep, the same type.
+
+use crate::probe::Measurement;
+use crate::record::Records;
+use crate::run::Status;
+use crate::tensor::Tensor;
+
+/// One run, from its seed to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// How it ended; `Running` if it was stopped on the way.
+    pub status: Status,
+    /// Its last parameters, by name; empty where nobody keeps them.
+    pub parameters: Vec<Tensor>,
+    /// What was recorded on the way.
+    pub records: Records,
+    /// What was measured after the last step; empty unless it finished.
+    pub end: Vec<Measurement>,
+    /// What the step sizes of its schedule were multiplied with: 1 unless they are relative to a threshold.
+    pub unit: f64,
+    /// Whether somebody set its parameters or its step size on the way.
+    pub altered: bool,
+}
+
+impl Outcome {
+    /// Whether the run diverged.
+    pub fn diverged(&self) -> bool {
+        self.diverged_at().is_some()
+    }
+
+    /// The step at which it diverged.
+    pub fn diverged_at(&self) -> Option<u64> {
+        if let Status::Diverged { step } = self.status { Some(step) } else { None }
+    }
+
+    /// The last value of a series on the recording grid; NaN if the run diverged or has no such series. Published values are
+    /// of this kind: their grid leaves the last step out.
+    pub fn last(&self, series: &str) -> f64 {
+        if self.diverged() { f64::NAN } else { self.records.last(series) }
+    }
+
+    /// A value after the last step; NaN where it was not measured.
+    pub fn end_value(&self, series: &str) -> f64 {
+        self.end.iter().find(|(name, _)| name == series).map_or(f64::NAN, |(_, value)| *value)
+    }
+}
