@@ -4,6 +4,8 @@ mod distance;
 mod fit;
 mod kolmogorov;
 
+use serde::{Deserialize, Serialize};
+
 pub use distance::{energy_distance, sliced_wasserstein};
 pub use fit::Slope;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};
@@ -28,13 +30,16 @@ pub fn quantile(values: &[f64], p: f64) -> f64 {
 }
 
 /// Median with the 10% and 90% quantiles.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Band {
     /// 10% quantile.
+    #[serde(with = "crate::number")]
     pub p10: f64,
     /// Median.
+    #[serde(with = "crate::number")]
     pub median: f64,
     /// 90% quantile.
+    #[serde(with = "crate::number")]
     pub p90: f64,
     /// Number of values, NaN left out.
     pub count: usize,
@@ -49,7 +54,7 @@ impl Band {
 }
 
 /// A share of `hits` in `total` with Wilson's 95% interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// How many.
     pub hits: usize,

@@ -10,7 +10,6 @@ mod of_run;
 mod predictor;
 mod sharpness;
 mod spectrum;
-mod stabilization;
 mod thresholds;
 
 pub use batch_sharpness::batch_sharpness;
@@ -26,5 +25,4 @@ pub use of_run::{bouncing, lyapunov};
 pub use predictor::predictor_grid;
 pub use sharpness::{hessian_vector, sharpness};
 pub use spectrum::{column_norms, effective_rank};
-pub use stabilization::{Phase, Stabilization, stabilization};
 pub use thresholds::{Thresholds, small_step_solution};

@@ -1,12 +1,14 @@
 //! A published number beside our own: reproduced, within the distribution, or outside of it.
 
-use stepwell::statistics::percentile_of;
+use serde::{Deserialize, Serialize};
 
-use crate::output::significant;
+use crate::statistics::percentile_of;
+use crate::words::significant;
 
 /// How a published value compares.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
     /// The run with the published indices gives the same number, to this many digits.
     Reproduced(u32),
     /// The value lies in the central 95% of the runs over seeds, with this share of them below it.
@@ -24,7 +26,7 @@ const LEAST_RUNS: usize = 10;
 /// Two numbers of double precision that agree to this are the same result.
 const SAME: f64 = 1e-11;
 
-impl Verdict {
+impl Comparison {
     /// The verdict on `published`, with the value of the same run here and those over seeds (NaN where diverged).
     pub fn of(published: Option<f64>, here: f64, over_seeds: &[f64]) -> Self {
         let Some(published) = published else { return Self::NotPublished };
@@ -86,15 +88,15 @@ mod tests {
     #[test]
     fn published_digits_decide() {
         let seeds: Vec<f64> = (1..=20).map(f64::from).collect();
-        assert_eq!(Verdict::of(Some(1.53e-4), 1.5342e-4, &seeds), Verdict::Reproduced(2));
-        assert_eq!(Verdict::of(Some(200.0), 200.0, &seeds), Verdict::Reproduced(3));
-        assert_eq!(Verdict::of(Some(200.0), 201.0, &seeds), Verdict::Outside(1.0));
-        assert_eq!(Verdict::of(Some(10.5), 7.0, &seeds), Verdict::Within(0.5));
-        assert_eq!(Verdict::of(Some(0.5), f64::NAN, &seeds), Verdict::Outside(0.0));
-        assert_eq!(Verdict::of(Some(0.5), f64::NAN, &seeds[..3]), Verdict::TooFew(3));
-        assert_eq!(Verdict::of(None, 1.0, &seeds), Verdict::NotPublished);
+        assert_eq!(Comparison::of(Some(1.53e-4), 1.5342e-4, &seeds), Comparison::Reproduced(2));
+        assert_eq!(Comparison::of(Some(200.0), 200.0, &seeds), Comparison::Reproduced(3));
+        assert_eq!(Comparison::of(Some(200.0), 201.0, &seeds), Comparison::Outside(1.0));
+        assert_eq!(Comparison::of(Some(10.5), 7.0, &seeds), Comparison::Within(0.5));
+        assert_eq!(Comparison::of(Some(0.5), f64::NAN, &seeds), Comparison::Outside(0.0));
+        assert_eq!(Comparison::of(Some(0.5), f64::NAN, &seeds[..3]), Comparison::TooFew(3));
+        assert_eq!(Comparison::of(None, 1.0, &seeds), Comparison::NotPublished);
         assert_eq!([6.26e-5, 2.537, 200.0].map(as_published), ["6.26e-5", "2.537", "200"]);
         let long = 1.4216162873995314e-06;
-        assert_eq!(Verdict::of(Some(long), long * (1.0 + 3e-14), &[]), Verdict::Reproduced(13));
+        assert_eq!(Comparison::of(Some(long), long * (1.0 + 3e-14), &[]), Comparison::Reproduced(13));
     }
 }

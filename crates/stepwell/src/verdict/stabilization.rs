@@ -14,59 +14,68 @@
 //! *from* the start of the longest stretch that ends with the phase and in which every block of a twentieth of the phase
 //! has its geometric mean within the band, widened to a factor of 2 around delta at least.
 
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Outcome;
+use crate::schedule::Schedule;
 use crate::statistics::quantile;
 
 /// What the loss does while the step size is not decayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behavior {
     /// It hovers at a level.
-    Stabilized,
+    Stabilizes,
     /// It still falls.
     Falling,
     /// It rises.
     Rising,
     /// It is at the floor of the arithmetic.
-    Converged,
+    Converges,
     /// The run diverged before the phase ended.
-    Diverged,
+    Diverges,
     /// Fewer than 20 records: no verdict.
-    TooShort,
+    CannotTell,
 }
 
-impl Phase {
+impl Behavior {
     /// All verdicts.
     pub const ALL: [Self; 6] =
-        [Self::Stabilized, Self::Falling, Self::Rising, Self::Converged, Self::Diverged, Self::TooShort];
+        [Self::Stabilizes, Self::Falling, Self::Rising, Self::Converges, Self::Diverges, Self::CannotTell];
 
     /// The verdict in words.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Stabilized => "stabilized",
+            Self::Stabilizes => "stabilized",
             Self::Falling => "falling",
             Self::Rising => "rising",
-            Self::Converged => "converged",
-            Self::Diverged => "diverged",
-            Self::TooShort => "too short",
+            Self::Converges => "converged",
+            Self::Diverges => "diverged",
+            Self::CannotTell => "too short",
         }
     }
 }
 
 /// A stabilization verdict with its figures.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stabilization {
     /// The verdict.
-    pub phase: Phase,
+    pub behavior: Behavior,
     /// First step of the stabilized stretch (of the reference, unless stabilized).
     pub from: u64,
     /// Last recorded step of the phase.
     pub to: u64,
     /// Level delta: geometric mean of the loss over the reference.
+    #[serde(with = "crate::number")]
     pub level: f64,
     /// 10% quantile over the reference.
+    #[serde(with = "crate::number")]
     pub p10: f64,
     /// 90% quantile over the reference.
+    #[serde(with = "crate::number")]
     pub p90: f64,
     /// Factors of ten that the fitted line gains over the reference.
+    #[serde(with = "crate::number")]
     pub trend: f64,
 }
 
@@ -80,9 +89,9 @@ pub fn stabilization(steps: &[u64], losses: &[f64], last_large: u64, diverged_at
     let to = steps.last().copied().unwrap_or(0);
     let diverged = diverged_at.is_some_and(|step| step <= last_large);
     if n < LEAST_RECORDS {
-        let phase = if diverged { Phase::Diverged } else { Phase::TooShort };
+        let behavior = if diverged { Behavior::Diverges } else { Behavior::CannotTell };
         let nan = f64::NAN;
-        return Stabilization { phase, from: 0, to, level: nan, p10: nan, p90: nan, trend: nan };
+        return Stabilization { behavior, from: 0, to, level: nan, p10: nan, p90: nan, trend: nan };
     }
     let logs: Vec<f64> = losses.iter().map(|l| libm::log10(l.max(f64::MIN_POSITIVE))).collect();
     let reference = &logs[n / 2..];
@@ -91,19 +100,19 @@ pub fn stabilization(steps: &[u64], losses: &[f64], last_large: u64, diverged_at
     let (trend, spread) = line(reference);
     // the slope's standard error, times the length of the reference
     let standard_error = spread * (12.0 / reference.len() as f64).sqrt();
-    let phase = if diverged {
-        Phase::Diverged
+    let behavior = if diverged {
+        Behavior::Diverges
     } else if level_log < logs[0] - 24.0 {
-        Phase::Converged
+        Behavior::Converges
     } else if trend.abs() <= spread.max(2.0 * standard_error).max(0.05) {
-        Phase::Stabilized
+        Behavior::Stabilizes
     } else if trend < 0.0 {
-        Phase::Falling
+        Behavior::Falling
     } else {
-        Phase::Rising
+        Behavior::Rising
     };
     let mut first = n / 2;
-    if phase == Phase::Stabilized {
+    if behavior == Behavior::Stabilizes {
         let block = (n / 20).max(1);
         let half_factor = libm::log10(2.0);
         let low = (level_log - half_factor).min(libm::log10(p10.max(f64::MIN_POSITIVE)));
@@ -112,7 +121,13 @@ pub fn stabilization(steps: &[u64], losses: &[f64], last_large: u64, diverged_at
             first -= block;
         }
     }
-    Stabilization { phase, from: steps[first], to, level: libm::pow(10.0, level_log), p10, p90, trend }
+    Stabilization { behavior, from: steps[first], to, level: libm::pow(10.0, level_log), p10, p90, trend }
+}
+
+/// The verdict on the recorded training loss of a run of `steps` steps with this schedule.
+pub fn stabilization_of(outcome: &Outcome, schedule: &Schedule, steps: u64) -> Stabilization {
+    let (at, losses) = outcome.records.line("train_loss");
+    stabilization(at, losses, schedule.last_step_before_decay(steps), outcome.diverged_at())
 }
 
 /// The finite records up to `last`, thinned where they lie denser than the widest gap: dense first steps would
@@ -170,9 +185,9 @@ mod tests {
     #[test]
     fn exponential_decay_is_falling_and_its_floor_converged() {
         let (steps, values) = losses(200, |t| libm::exp(-t / 100.0));
-        assert_eq!(stabilization(&steps, &values, 2000, None).phase, Phase::Falling);
+        assert_eq!(stabilization(&steps, &values, 2000, None).behavior, Behavior::Falling);
         let (steps, values) = losses(200, |t| if t < 500.0 { 1.0 } else { 1e-32 });
-        assert_eq!(stabilization(&steps, &values, 2000, None).phase, Phase::Converged);
+        assert_eq!(stabilization(&steps, &values, 2000, None).behavior, Behavior::Converges);
     }
 
     #[test]
@@ -180,7 +195,7 @@ mod tests {
         let mut stream = Stream::new(1, Purpose::Noise);
         let (steps, values) = losses(400, |t| (1e-3 + libm::exp(-t / 50.0)) * libm::exp(0.3 * stream.normal()));
         let found = stabilization(&steps, &values, 4000, None);
-        assert_eq!((found.phase, found.to), (Phase::Stabilized, 3990));
+        assert_eq!((found.behavior, found.to), (Behavior::Stabilizes, 3990));
         assert!((found.level / 1e-3 - 1.0).abs() < 0.15, "{found:?}");
         // exp(-t/50) = 1e-3 at t = 345
         assert!((200..700).contains(&found.from), "{found:?}");
@@ -191,9 +206,9 @@ mod tests {
     fn what_follows_the_decay_does_not_count() {
         let (steps, values) = losses(400, |t| if t <= 2000.0 { 1e-2 * (1.5 + libm::sin(t)) } else { 1e-9 });
         let found = stabilization(&steps, &values, 2000, None);
-        assert_eq!((found.phase, found.to), (Phase::Stabilized, 2000));
-        assert_eq!(stabilization(&steps, &values, 2000, Some(1500)).phase, Phase::Diverged);
-        assert_eq!(stabilization(&steps, &values, 2000, Some(3000)).phase, Phase::Stabilized);
-        assert_eq!(stabilization(&steps[..10], &values[..10], 2000, None).phase, Phase::TooShort);
+        assert_eq!((found.behavior, found.to), (Behavior::Stabilizes, 2000));
+        assert_eq!(stabilization(&steps, &values, 2000, Some(1500)).behavior, Behavior::Diverges);
+        assert_eq!(stabilization(&steps, &values, 2000, Some(3000)).behavior, Behavior::Stabilizes);
+        assert_eq!(stabilization(&steps[..10], &values[..10], 2000, None).behavior, Behavior::CannotTell);
     }
 }
