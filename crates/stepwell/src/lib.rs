@@ -21,6 +21,7 @@
 //! # Ok::<(), stepwell::data::DataError>(())
 //! ```
 
+pub mod container;
 pub mod data;
 pub mod dynamics;
 pub mod landscape;
