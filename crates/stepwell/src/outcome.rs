@@ -25,6 +25,24 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of a run that was wanted and has not begun.
+    pub fn not_begun(seed: u64) -> Self {
+        Self {
+            seed,
+            status: Status::Running,
+            parameters: Vec::new(),
+            records: Records::default(),
+            end: Vec::new(),
+            unit: 1.0,
+            altered: false,
+        }
+    }
+
+    /// Whether the run came to an end: took all its steps, or diverged.
+    pub fn has_ended(&self) -> bool {
+        self.status != Status::Running
+    }
+
     /// Whether the run diverged.
     pub fn diverged(&self) -> bool {
         self.diverged_at().is_some()

@@ -1,5 +1,7 @@
 //! Step-size schedules: a base step size times warm-up, cosine or piecewise factors, divided at decays.
 
+use serde::{Deserialize, Serialize};
+
 /// The step size as a function of the step.
 ///
 /// [`Schedule::at`]`(t)` is the step size of the update that turns `theta_t` into `theta_{t+1}`; the first update asks
@@ -14,6 +16,28 @@
 pub struct Schedule {
     base: f64,
     parts: Vec<Part>,
+}
+
+/// The step sizes of a run, as they are drawn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timetable {
+    /// Steps at which it is divided.
+    pub decays: Vec<u64>,
+    /// Step and step size: at the recording points, and just before and after it changes. Empty where it is not drawn.
+    pub line: Vec<(u64, f64)>,
+}
+
+impl Timetable {
+    /// The step sizes of `steps` steps, looked at in `grid`.
+    pub fn new(schedule: &Schedule, steps: u64, mut grid: Vec<u64>) -> Self {
+        let decays = schedule.decay_steps();
+        grid.extend(decays.iter().flat_map(|t| [t.saturating_sub(1), *t]));
+        grid.push(steps.saturating_sub(1));
+        grid.sort_unstable();
+        grid.dedup();
+        let line = grid.into_iter().filter(|t| *t < steps).map(|t| (t, schedule.at(t))).collect();
+        Self { decays, line }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

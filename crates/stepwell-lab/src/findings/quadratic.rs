@@ -1,0 +1,7 @@
+//! Findings of this kind of experiment.
+
+use serde::{Deserialize, Serialize};
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quadratic {}

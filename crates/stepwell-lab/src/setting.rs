@@ -1,0 +1,111 @@
+//! A setting with its runs: the same experiment over seeds.
+
+use stepwell::outcome::Outcome;
+use stepwell::record::Records;
+use stepwell::schedule::Timetable;
+use stepwell::spec::Prepared;
+use stepwell::statistics::{Band, Share};
+use stepwell::verdict::{Behavior, Stabilization, stabilization};
+
+/// The runs of one setting, over seeds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// What it is called.
+    pub label: String,
+    /// Number of steps of a run.
+    pub steps: u64,
+    /// The last step before the step size falls for the first time: verdicts on the loss are about the phase up to there.
+    pub last_large: u64,
+    /// Its step sizes, as they are drawn, in units of each run's threshold where they are relative; `None` where they are not
+    /// known.
+    pub timetable: Option<Timetable>,
+    /// Its runs, in the order of their seeds.
+    pub outcomes: Vec<Outcome>,
+    /// The run with the published data and indices, where these are known: it stands beside the statistics.
+    pub as_published: Option<Outcome>,
+}
+
+impl Setting {
+    /// The runs of a spec that is ready to start.
+    pub fn new(label: impl Into<String>, prepared: &Prepared, outcomes: Vec<Outcome>) -> Self {
+        let (schedule, steps) = (prepared.schedule(), prepared.spec().steps);
+        Self {
+            label: label.into(),
+            steps,
+            last_large: schedule.last_step_before_decay(steps),
+            timetable: Some(Timetable::new(schedule, steps, prepared.grid())),
+            outcomes,
+            as_published: None,
+        }
+    }
+
+    /// How many of the runs that ended diverged.
+    pub fn diverged(&self) -> Share {
+        let ended = self.outcomes.iter().filter(|run| run.has_ended());
+        Share::of(self.outcomes.iter().filter(|run| run.diverged()).count(), ended.count())
+    }
+
+    /// Whether all of its runs diverged.
+    pub fn all_diverged(&self) -> bool {
+        self.outcomes.iter().all(Outcome::diverged)
+    }
+
+    /// The runs that did not diverge; all of them where none is left, since lines up to there are better than none.
+    pub fn survivors(&self) -> impl Iterator<Item = &Outcome> {
+        let all = self.all_diverged();
+        self.outcomes.iter().filter(move |run| all || !run.diverged())
+    }
+
+    /// Records of the survivors.
+    pub fn surviving_records(&self) -> Vec<&Records> {
+        self.survivors().map(|run| &run.records).collect()
+    }
+
+    /// The last recorded values of a series, one per run; NaN where it diverged.
+    pub fn finals(&self, series: &str) -> Vec<f64> {
+        self.outcomes.iter().map(|run| run.last(series)).collect()
+    }
+
+    /// Their median and quantiles, over the runs that did not diverge.
+    pub fn band(&self, series: &str) -> Band {
+        Band::of(&self.finals(series))
+    }
+
+    /// The first run that did not diverge; the first of all where there is none.
+    pub fn first_survivor(&self) -> Option<&Outcome> {
+        self.survivors().next()
+    }
+
+    /// The run that is shown by itself: the published one where there is one, else the first that did not diverge.
+    pub fn shown(&self) -> Option<&Outcome> {
+        self.as_published.as_ref().or_else(|| self.first_survivor())
+    }
+
+    /// What the loss of a run does while the step size is large.
+    pub fn stabilization(&self, run: &Outcome) -> Stabilization {
+        let (steps, losses) = run.records.line("train_loss");
+        stabilization(steps, losses, self.last_large, run.diverged_at())
+    }
+
+    /// The same of all runs, in their order.
+    pub fn stabilizations(&self) -> Vec<Stabilization> {
+        self.outcomes.iter().map(|run| self.stabilization(run)).collect()
+    }
+
+    /// Levels of the loss, over the runs that stabilize.
+    pub fn levels(&self) -> Vec<f64> {
+        let found = self.stabilizations();
+        found.iter().filter(|found| found.behavior == Behavior::Stabilizes).map(|found| found.level).collect()
+    }
+}
+
+/// The names of all series of numbers that runs recorded, in order: those of the run that got farthest.
+pub fn series_names<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> Vec<String> {
+    let runs = settings.into_iter().flat_map(|setting| setting.as_published.iter().chain(&setting.outcomes));
+    let names = |run: &Outcome| {
+        let numbers = run.records.series.iter().filter(|series| series.width == 1);
+        numbers.map(|series| series.name.to_string()).collect::<Vec<_>>()
+    };
+    // of several with as many names the last one's, as ever
+    runs.map(names).max_by_key(Vec::len).unwrap_or_default()
+}
