@@ -12,5 +12,6 @@ pub mod error;
 pub mod experiment;
 pub mod experiments;
 pub mod findings;
+pub mod reproduce;
 pub mod setting;
 pub mod summary;
