@@ -147,6 +147,13 @@ impl RecordPlan {
         Self { steps, which, sets, end }
     }
 
+    /// The same with one more entry: what it measures comes last at each of its steps.
+    pub fn with(&self, entry: Entry) -> Self {
+        let known = |(k, step): (usize, &u64)| Entry { steps: vec![*step], probes: self.probes(k).to_vec() };
+        let entries: Vec<Entry> = self.steps.iter().enumerate().map(known).chain([entry]).collect();
+        Self::new(&entries, self.end.clone())
+    }
+
     /// The recording steps, increasing.
     pub fn steps(&self) -> &[u64] {
         &self.steps
@@ -184,7 +191,8 @@ pub fn grid(total: u64, first: u64, points: u64) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::grid;
+    use super::{Entry, RecordPlan, grid};
+    use crate::probe::Probe;
 
     #[test]
     fn published_grids() {
@@ -199,5 +207,15 @@ mod tests {
     fn short_runs_have_no_record_past_their_end() {
         assert_eq!(grid(2, 100, 250), [0, 1, 2]);
         assert_eq!(grid(1, 0, 0), [0]);
+    }
+
+    #[test]
+    fn one_more_entry_comes_last() {
+        let plan = RecordPlan::new(&[Entry { steps: vec![0, 4], probes: vec![Probe::TrainLoss] }], vec![Probe::Rank]);
+        let more = plan.with(Entry { steps: vec![4, 3], probes: vec![Probe::Bouncing, Probe::TrainLoss] });
+        assert_eq!((more.steps(), more.end()), (&[0, 3, 4][..], &[Probe::Rank][..]));
+        assert_eq!(more.probes(0), [Probe::TrainLoss]);
+        assert_eq!(more.probes(1), [Probe::Bouncing, Probe::TrainLoss]);
+        assert_eq!(more.probes(2), [Probe::TrainLoss, Probe::Bouncing]);
     }
 }
