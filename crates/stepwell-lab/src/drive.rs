@@ -1,10 +1,14 @@
 //! The one loop that takes runs to their ends, and what it knows of the world outside.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use stepwell::container::Container;
 use stepwell::outcome::Outcome;
+use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::session::{Saved, Session};
+use stepwell::spec::Prepared;
 
 use crate::error::LabError;
 
@@ -92,6 +96,30 @@ impl<'a> Job<'a> {
     ) -> Self {
         let open: Open<'a> = Box::new(move || Ok(Box::new(open()?)));
         Self { label: label.into(), seed, description, keeps_parameters: false, open }
+    }
+
+    /// The run of a seed of a spec that is ready to start, recorded as `plan` says.
+    pub fn of_seed(label: impl Into<String>, prepared: &'a Prepared, seed: u64, plan: RecordPlan) -> Self {
+        Self::changed(label, prepared, seed, plan, "", |_| Ok(()))
+    }
+
+    /// The same with something done to it before its first step, which `what` tells.
+    pub fn changed(
+        label: impl Into<String>,
+        prepared: &'a Prepared,
+        seed: u64,
+        plan: RecordPlan,
+        what: &str,
+        change: impl Fn(&mut Session) -> Result<(), LabError> + Send + Sync + 'a,
+    ) -> Self {
+        let spec = toml::to_string(prepared.spec()).expect("a spec that was read can be written");
+        let description = format!("{spec}\nrecorded: {plan:?}\nseed: {seed}\n{what}");
+        let plan = Arc::new(plan);
+        Self::new(label, seed, description, move || {
+            let mut session = prepared.session_on(seed, prepared.data(seed)?, Arc::clone(&plan));
+            change(&mut session)?;
+            Ok(session)
+        })
     }
 }
 

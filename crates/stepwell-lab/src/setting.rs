@@ -81,6 +81,13 @@ impl Setting {
         self.as_published.as_ref().or_else(|| self.first_survivor())
     }
 
+    /// The same, to be changed.
+    pub fn shown_mut(&mut self) -> Option<&mut Outcome> {
+        let all = self.all_diverged();
+        let survivor = self.outcomes.iter_mut().find(|run| all || !run.diverged());
+        self.as_published.as_mut().or(survivor)
+    }
+
     /// What the loss of a run does while the step size is large.
     pub fn stabilization(&self, run: &Outcome) -> Stabilization {
         let (steps, losses) = run.records.line("train_loss");
