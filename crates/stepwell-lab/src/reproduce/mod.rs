@@ -1,11 +1,14 @@
 //! The figures, as distributions over seeds, from specs that are part of the program.
 
+mod published;
+
 use stepwell::spec::Spec;
 
 use crate::drive::Watch;
 use crate::error::LabError;
 use crate::experiment::Experiment;
 use crate::experiments::experiment;
+use crate::findings::published::Asked;
 
 /// What can be reproduced without deep networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +76,13 @@ pub struct Question {
 /// # Errors
 /// If the watcher wanted to stop before all runs had ended, or could not do its part.
 pub fn reproduce(question: &Question, watch: &dyn Watch) -> Result<Experiment, LabError> {
-    let spec: Spec = toml::from_str(question.figure.text()).expect("specs of the program are sound");
-    let _ = (spec, watch);
-    match question.figure {
-        Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => Err(LabError::Stopped),
+    let &Question { figure, seeds, fresh, relative } = question;
+    let spec: Spec = toml::from_str(figure.text()).expect("specs of the program are sound");
+    match figure {
+        Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => {
+            let asked = Asked { figure: figure.name().into(), seeds, fresh, relative };
+            published::reproduce(asked, &spec, watch)
+        }
         Figure::Sde => Err(LabError::Stopped),
         Figure::Quadratic => Err(LabError::Stopped),
         Figure::Toy => Err(LabError::Stopped),
