@@ -36,4 +36,5 @@ pub mod schedule;
 pub mod simd;
 pub mod spec;
 pub mod statistics;
+pub mod tensor;
 pub mod theory;

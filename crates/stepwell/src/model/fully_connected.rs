@@ -3,13 +3,15 @@
 use super::{Features, Model};
 use crate::linalg::lanes::{self, LANES, combine, for_lanes};
 use crate::linalg::{AlignedVec, Matrix};
+use crate::tensor::{Layout, TensorLayout};
 
 /// `h(theta, x) = W_L relu(.. relu(W_1 x + b_1) ..) + b_L`, with or without biases in each layer.
 ///
 /// `theta` holds layer after layer: the weights, then the biases where the layer has them. Weights stand *input by
-/// input*: entry `i * width + j` leads from input i to neuron j, the transpose of the usual `width x fan_in` (see
-/// [`FullyConnected::from_usual`]), so that neighbors in memory belong to neighboring neurons and a layer is computed
-/// for many neurons at once without a sum across them.
+/// input*: entry `i * width + j` leads from input i to neuron j, so that neighbors in memory belong to neighboring neurons
+/// and a layer is computed for many neurons at once without a sum across them. That is the transpose of PyTorch's
+/// `width x fan_in`; [`Model::layout`] goes from one to the other. The tensors are `layer1.weight`, `layer1.bias`, and so
+/// on; the last layer is the output's.
 ///
 /// `relu'(0) = 0`. A NaN stays one through `relu`. The output is a sum in the lanes of [`crate::linalg::lanes`]; what
 /// flows back to a hidden neuron is summed over whole blocks of eight, then over the rest one by one.
@@ -67,16 +69,6 @@ impl Layer {
     }
 }
 
-/// A layer's weights and biases in the usual shape: `weights` is `width x fan_in` row by row, `biases` has one entry a
-/// neuron or none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UsualLayer {
-    /// `width x fan_in`, row j leads into neuron j.
-    pub weights: Vec<f64>,
-    /// One a neuron; empty for a layer without biases.
-    pub biases: Vec<f64>,
-}
-
 /// What a prediction leaves behind, one entry a hidden neuron each, and the room that pullbacks work in.
 #[derive(Clone, Debug)]
 pub struct NetworkTape {
@@ -113,36 +105,6 @@ impl FullyConnected {
     /// `(fan_in, width, bias)` of each layer, the output included.
     pub fn shapes(&self) -> Vec<(usize, usize, bool)> {
         self.layers.iter().map(|layer| (layer.fan_in, layer.width, layer.bias)).collect()
-    }
-
-    /// `theta` from layers in the usual shape.
-    ///
-    /// # Panics
-    /// If a shape is not the network's.
-    pub fn from_usual(&self, layers: &[UsualLayer]) -> Vec<f64> {
-        assert_eq!(layers.len(), self.layers.len(), "number of layers");
-        let mut theta = vec![0.0; self.parameters()];
-        for (layer, usual) in self.layers.iter().zip(layers) {
-            let (weights, biases) = layer.split_mut(&mut theta);
-            assert_eq!(usual.weights.len(), weights.len(), "a layer's weights");
-            for (j, row) in usual.weights.chunks_exact(layer.fan_in).enumerate() {
-                for (i, weight) in row.iter().enumerate() {
-                    weights[i * layer.width + j] = *weight;
-                }
-            }
-            biases.copy_from_slice(&usual.biases);
-        }
-        theta
-    }
-
-    /// The layers of `theta` in the usual shape.
-    pub fn to_usual(&self, theta: &[f64]) -> Vec<UsualLayer> {
-        let usual = |layer: &Layer| {
-            let (weights, biases) = layer.split(theta);
-            let entry = |k: usize| weights[k % layer.fan_in * layer.width + k / layer.fan_in];
-            UsualLayer { weights: (0..weights.len()).map(entry).collect(), biases: biases.to_vec() }
-        };
-        self.layers.iter().map(usual).collect()
     }
 
     /// The first layer's neurons as points (m x d): row j is `w_j |a_j|`, with `a_j` what neuron j sends on (its output
@@ -435,6 +397,17 @@ impl Model for FullyConnected {
 
     fn inputs(&self) -> usize {
         self.layers[0].fan_in
+    }
+
+    fn layout(&self) -> Layout {
+        let mut tensors = Vec::new();
+        for (layer, k) in self.layers.iter().zip(1..) {
+            tensors.push(TensorLayout::column_major(format!("layer{k}.weight"), vec![layer.width, layer.fan_in]));
+            if layer.bias {
+                tensors.push(TensorLayout::row_major(format!("layer{k}.bias"), vec![layer.width]));
+            }
+        }
+        Layout(tensors)
     }
 
     fn tape(&self) -> NetworkTape {
