@@ -53,7 +53,7 @@ pub trait Landscape: Send + Sync {
     fn thresholds(&self, theta: &[f64], moments: Option<BatchMoments>) -> Thresholds;
     /// The same at the solution that small steps lead to from `theta`, see [`small_step_solution`].
     fn small_step_thresholds(&self, theta: &[f64], moments: Option<BatchMoments>) -> Thresholds;
-    /// The parameters by name, see [`Model::tensors`].
+    /// The parameters by name, see [`Model::layout`].
     fn tensors(&self, theta: &[f64]) -> Vec<Tensor>;
 }
 
@@ -138,6 +138,6 @@ impl<M: Model> Landscape for Problem<M> {
     }
 
     fn tensors(&self, theta: &[f64]) -> Vec<Tensor> {
-        self.model.tensors(theta)
+        self.model.layout().tensors(theta)
     }
 }

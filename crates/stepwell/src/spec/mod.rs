@@ -4,6 +4,7 @@ mod check;
 mod data;
 mod dynamics;
 mod files;
+mod init_file;
 mod model;
 mod prepare;
 mod record;
@@ -19,6 +20,7 @@ pub use data::{
 };
 pub use dynamics::{DynamicsSpec, EquationSpec, FixedLabelNoiseSpec, Indices, MiniBatchSpec, SdeSpec, SgdSpec};
 pub use files::{Array, ArraySource, ArraySpec, NoFiles};
+pub use init_file::{FlatOrder, InitFileSpec};
 pub use model::{DiagonalInit, FullyConnectedSpec, InitSpec, LayersInit, ModelSpec, PerLayer};
 pub use prepare::Prepared;
 pub use record::RecordSpec;
@@ -107,8 +109,8 @@ impl Spec {
         if let DataSpec::File(file) = &mut self.data {
             change(&mut file.path);
         }
-        if let InitSpec::File(array) = &mut self.init {
-            change(&mut array.path);
+        if let InitSpec::File(file) = &mut self.init {
+            change(&mut file.path);
         }
         if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut self.dynamics
             && let Indices::File(array) = &mut s.indices
