@@ -5,6 +5,7 @@ use std::fs;
 
 use npyz::NpyFile;
 use proptest::prelude::*;
+use stepwell::record::RecordPlan;
 use stepwell::model::{DiagonalLinear, FullyConnected, Linear, Model, ScalarToy};
 use stepwell::spec::{Array, ArraySource, Spec};
 use stepwell::tensor::{Layout, Tensor, Values};
@@ -179,7 +180,7 @@ schedule.step_size = 0.1
     assert_eq!(toml::from_str::<Spec>(&toml::to_string(&spec).unwrap()).unwrap(), spec);
     let prepared = spec.prepare(files).map_err(|error| error.to_string())?;
     let data = prepared.data(1).map_err(|error| error.to_string())?;
-    Ok(prepared.start(1, data).theta().to_vec())
+    Ok(prepared.session_on(1, data, RecordPlan::default()).theta().to_vec())
 }
 
 const NETWORK: &str = "{ fully_connected = { hidden = [20], bias = false } }";
