@@ -5,8 +5,8 @@ use std::fs;
 
 use npyz::NpyFile;
 use proptest::prelude::*;
-use stepwell::record::RecordPlan;
 use stepwell::model::{DiagonalLinear, FullyConnected, Linear, Model, ScalarToy};
+use stepwell::record::RecordPlan;
 use stepwell::spec::{Array, ArraySource, Spec};
 use stepwell::tensor::{Layout, Tensor, Values};
 
