@@ -14,9 +14,9 @@ mod output;
 mod phase;
 mod predictor;
 mod progress;
+mod records_rows;
 mod report;
 mod spec_file;
-mod store;
 mod sweep;
 
 use std::process::ExitCode;

@@ -41,22 +41,25 @@ impl Folder {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let target = self.path.join(name);
         let failed = |error| StoreError::failed(format!("{}: {error}", target.display()));
-        self.write_with(&target, |mut file| file.write_all(bytes).map_err(failed))?;
+        self.write_with::<StoreError>(&target, |mut file| file.write_all(bytes).map_err(failed))?;
         Ok(target)
     }
 
     /// Writes a file of this folder by `content`, whole or not at all.
-    pub fn write_with(
+    ///
+    /// # Errors
+    /// Those of `content`, or of the disk.
+    pub fn write_with<E: From<StoreError>>(
         &self,
         target: &Path,
-        content: impl FnOnce(&File) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+        content: impl FnOnce(&File) -> Result<(), E>,
+    ) -> Result<(), E> {
         let failed = |error| StoreError::failed(format!("{}: {error}", target.display()));
         let file = tempfile::Builder::new().prefix(".stepwell-").tempfile_in(&self.path).map_err(failed)?;
         content(file.as_file())?;
         make_readable(file.as_file()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(target).map_err(|error| failed(error.error))?;
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)
+        Ok(File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)?)
     }
 
     /// Removes a file, or a folder with all that is in it, where it is there.

@@ -13,7 +13,7 @@ use crate::phase::advice::{Question, advise};
 use crate::phase::kept::KeptTrials;
 use crate::phase::protocol::Protocol;
 use crate::phase::validation::validate;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Advises.
 pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {

@@ -22,7 +22,7 @@ use super::train::{device, refused};
 use crate::cli::{NetworkArgs, NetworkMeasure};
 use crate::failure::Failure;
 use crate::output::{number, print, print_json, short};
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Images for Jacobian and Hessian, unless told otherwise.
 const FEW: usize = 128;

@@ -15,7 +15,7 @@ use crate::phase::protocol::{Protocol, scale};
 use crate::phase::report::Diagram;
 use crate::phase::trial::Point;
 use crate::progress;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Step sizes, unless told otherwise.
 const DEFAULT_COUNT: usize = 24;

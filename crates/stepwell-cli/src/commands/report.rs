@@ -10,7 +10,7 @@ use crate::figures::{pdf, raster};
 use crate::output::{print, thousands};
 use crate::report::experiment::{Experiment, select};
 use crate::report::{page, print as for_print, read, tensorboard};
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// What is written.
 #[derive(Clone, Copy, PartialEq, Eq)]

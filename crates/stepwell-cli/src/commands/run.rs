@@ -5,24 +5,29 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use stepwell::metrics::Phase;
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
+use stepwell::verdict::Behavior;
 
-use crate::checkpoint::{self, Keeper, parameters_file};
+use crate::checkpoint::{every, parameters_file, warn};
 use crate::cli::RunArgs;
-use crate::ensemble::{Job, Outcome, run_all, series_names};
+use crate::ensemble::{Job, Outcome, Terminal, explain, run_watched, series_names};
 use crate::failure::{Failure, code};
 use crate::figures::series::{Group, Timetable, legend, panels};
 use crate::figures::{COLORS, Figure};
 use crate::output::{
     band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
 };
+use crate::records_rows::{append_csv, run_prefix};
 use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
-use crate::store::{Folder, Lock, append_csv, run_prefix};
 use crate::{interrupt, progress};
+use stepwell_lab::drive;
+use stepwell_store::checkpoints::{self, Checkpoints};
+use stepwell_store::folder::Folder;
+use stepwell_store::lock::Lock;
+use stepwell_store::pace::Clock;
 
 /// A setting of the spec with its runs: the spec itself, or one of its variants.
 struct Setting {
@@ -127,7 +132,8 @@ fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
                 folder.remove(SUMMARY)?;
                 remove_checkpoints(folder)?;
             }
-            folder.write("run.toml", plan.as_bytes()).map(|_| ())
+            folder.write("run.toml", plan.as_bytes())?;
+            Ok(())
         }
     }
 }
@@ -135,7 +141,7 @@ fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
 /// Once all files are written they are of no use.
 fn remove_checkpoints(folder: &Folder) -> Result<(), Failure> {
     folder.remove(RUNS)?;
-    folder.remove(checkpoint::FILE)
+    Ok(folder.remove(checkpoints::FILE)?)
 }
 
 fn run_settings(
@@ -152,11 +158,16 @@ fn run_settings(
     // one run has the folder to itself, several have a folder each where they are long
     let alone = jobs.len() == 1;
     for (k, job) in jobs.iter_mut().enumerate() {
-        let place = if alone { folder.path().into() } else { folder.path().join(format!("{RUNS}/{k:05}")) };
-        job.keeper = Some(Keeper::new(&place, &format!("run {k} of\n{plan}")));
+        job.description = format!("run {k} of\n{plan}");
     }
+    let place = |job: &drive::Job<'_>| {
+        let number = || job.description.split(' ').nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0);
+        if alone { folder.path().into() } else { folder.path().join(format!("{RUNS}/{:05}", number())) }
+    };
     let bar = progress::bar(jobs.len() as u64, "runs");
-    let mut outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?.into_iter();
+    let terminal = Terminal { bar: &bar, clock: Clock::start() };
+    let watch = Checkpoints::new(&terminal, every(), &warn, place);
+    let mut outcomes = run_watched(&jobs, &watch).map_err(|error| explain(error, file))?.into_iter();
     bar.finish_and_clear();
     drop(jobs);
     let with_runs =
@@ -251,7 +262,7 @@ fn summary(settings: &[Setting], names: &[String]) -> Value {
             "diverged_at": step,
             "last": last.collect::<Map<_, _>>(),
             "stabilization": {
-                "phase": found.phase.name(), "from": found.from, "to": found.to,
+                "phase": found.behavior.name(), "from": found.from, "to": found.to,
                 "level": number(found.level), "p10": number(found.p10), "p90": number(found.p90),
             },
         });
@@ -320,8 +331,8 @@ fn diverged_text(setting: &Setting) -> String {
 fn phases_text(setting: &Setting) -> String {
     if let [run] = &setting.runs[..] {
         let found = run.stabilization;
-        return match found.phase {
-            Phase::Stabilized => {
+        return match found.behavior {
+            Behavior::Stabilizes => {
                 format!(
                     "stabilized at {} [{}, {}] from step {}",
                     short(found.level),
@@ -333,7 +344,7 @@ fn phases_text(setting: &Setting) -> String {
             phase => phase.name().into(),
         };
     }
-    let stabilized = setting.runs.iter().filter(|run| run.stabilization.phase == Phase::Stabilized);
+    let stabilized = setting.runs.iter().filter(|run| run.stabilization.behavior == Behavior::Stabilizes);
     let levels: Vec<f64> = stabilized.map(|run| run.stabilization.level).collect();
     let share = share_text(&Share::of(levels.len(), setting.runs.len()));
     if levels.is_empty() {

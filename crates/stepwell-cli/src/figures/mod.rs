@@ -11,7 +11,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::failure::Failure;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Colors that stay apart for most eyes, also in gray. Source: Okabe and Ito (2002), yellow left out.
 pub const COLORS: [RGBColor; 6] = [

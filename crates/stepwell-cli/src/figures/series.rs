@@ -50,7 +50,7 @@ impl Timetable {
 
     /// Those of a spec that is ready to start.
     pub fn of(prepared: &Prepared) -> Self {
-        Self::new(prepared.schedule(), prepared.spec().steps, prepared.record_plan(false).grid)
+        Self::new(prepared.schedule(), prepared.spec().steps, prepared.grid())
     }
 
     fn points(&self) -> Vec<(f64, f64)> {

@@ -94,7 +94,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{append_csv, run_prefix};
+    use crate::records_rows::{append_csv, run_prefix};
 
     #[test]
     fn what_was_written_is_read_to_the_bit() {

@@ -12,7 +12,7 @@ use stepwell::record::Records;
 use super::experiment::{Experiment, Run};
 use super::model::full_label;
 use crate::failure::Failure;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// The name of each file; readers look for `tfevents` in it.
 const FILE: &str = "events.out.tfevents.0000000000.stepwell";

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint;
 use crate::failure::Failure;
-use crate::store::{Folder, Lock};
 use crate::sweep::chunk::{End, RunEnd};
 use crate::sweep::chunk_file::ChunkFile;
 use crate::sweep::estimate::estimate;
 use crate::sweep::plan::Plan;
+use stepwell_store::checkpoints;
+use stepwell_store::folder::Folder;
+use stepwell_store::lock::Lock;
 
 /// A folder with a frozen plan.
 pub struct SweepFolder {
@@ -143,7 +144,7 @@ impl SweepFolder {
     /// Writes the file of a chunk, whole or not at all.
     pub fn write(&self, chunk: u64, bytes: &[u8]) -> Result<(), Failure> {
         match self.chunks.write(&chunk_name(chunk), bytes) {
-            Err(failure) if !self.has(chunk) => Err(failure),
+            Err(failure) if !self.has(chunk) => Err(failure.into()),
             // written here, or by another process with the same bytes
             _ => Ok(()),
         }
@@ -160,7 +161,7 @@ impl SweepFolder {
         match taken {
             // whoever has written the chunk removes the folder of its run
             Err(_) if self.has(chunk) => Ok(None),
-            taken => taken,
+            taken => Ok(taken?),
         }
     }
 
@@ -181,7 +182,7 @@ impl SweepFolder {
         let entries = fs::read_dir(self.path.join(RUNS)).into_iter().flatten().flatten();
         let one = |entry: fs::DirEntry| {
             let run = entry.file_name().to_str()?.parse().ok()?;
-            Some((run, checkpoint::steps_taken(&entry.path())?))
+            Some((run, checkpoints::steps_taken(&entry.path())?))
         };
         let mut all: Vec<(u64, u64)> = entries.filter_map(one).filter(|(run, _)| !self.has(*run)).collect();
         all.sort_unstable();

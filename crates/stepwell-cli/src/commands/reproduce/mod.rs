@@ -22,7 +22,7 @@ use crate::interrupt;
 use crate::output::{print, print_json};
 use crate::report::remake::quoted;
 use crate::spec_file::SpecFile;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Runs a setting, unless told otherwise.
 fn seeds(args: &ReproduceArgs) -> u64 {

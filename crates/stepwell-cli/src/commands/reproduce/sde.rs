@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stepwell::data::Dataset;
 use stepwell::linalg::Matrix;
 use stepwell::probe::Probe;
+use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
 use stepwell::statistics::{Band, Share, energy_distance, quantile, sliced_wasserstein};
@@ -20,8 +21,8 @@ use crate::figures::axis::Scale;
 use crate::figures::panel::{Layer, Panel};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::output::{band_json, band_text, number, percent, share_text, short, table, thousands};
+use crate::records_rows::run_prefix;
 use crate::spec_file::SpecFile;
-use crate::store::run_prefix;
 use crate::{interrupt, progress};
 
 /// Directions of the sliced Wasserstein distance.
@@ -77,7 +78,7 @@ fn measure(file: &SpecFile, count: u64, fresh: bool) -> Result<Results, Failure>
     let mut steps = Vec::new();
     for (variant, color) in file.spec.variants.iter().zip(COLORS) {
         let prepared = file.prepare(&file.spec.with_variant(variant).seeded(fresh))?;
-        steps = prepared.record_plan(false).grid;
+        steps = prepared.grid();
         let paths = (1..=count).into_par_iter().map(|seed| path(&prepared, seed, &steps, &bar));
         let paths = paths.collect::<Result<Vec<_>, _>>().map_err(explain)?;
         laws.push(Law { label: variant.label.clone(), color, paths, to_sgd: Vec::new() });
@@ -104,18 +105,17 @@ fn distance(a: &Matrix, b: &Matrix) -> f64 {
 
 fn path(prepared: &Prepared, seed: u64, steps: &[u64], bar: &ProgressBar) -> Result<Path, SpecError> {
     let data = prepared.data(seed)?;
-    let instruments = prepared.instruments(&data);
-    let mut runner = prepared.start(seed, data.clone());
-    let start = runner.theta().to_vec();
+    let mut session = prepared.session_on(seed, data.clone(), RecordPlan::default());
+    let start = session.theta().to_vec();
     let mut path = Path { seed, diverged: false, values: Vec::new(), betas: Vec::new() };
     for &step in steps {
-        path.diverged |= matches!(runner.advance(step - runner.step()), Status::Diverged { .. });
-        let loss = runner.measure(&instruments, &[Probe::TrainLoss])[0].1;
+        path.diverged |= matches!(session.advance(step - session.step()), Status::Diverged { .. });
+        let loss = session.measure(&[Probe::TrainLoss])[0].1;
         path.diverged |= !loss.is_finite();
         if path.diverged || interrupt::stopped() {
             break;
         }
-        let (values, beta) = observed(runner.theta(), &start, &data);
+        let (values, beta) = observed(session.theta(), &start, &data);
         path.values.push([loss, values[0], values[1], values[2]]);
         path.betas.push(beta);
     }

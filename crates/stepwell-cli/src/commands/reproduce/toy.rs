@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::toy_map::{self, Orbit, Regions};
@@ -89,12 +90,12 @@ fn measure(file: &SpecFile, count: u64) -> Result<Paths, Failure> {
     let prepared = file.prepare(&file.spec)?;
     let explain = |error| file.explain(&error);
     let one = |seed: u64| {
-        let mut runner = prepared.start(seed, prepared.data(seed)?);
-        let mut path = vec![runner.theta()[0]];
-        while runner.advance(1) == Status::Running && !interrupt::stopped() {
-            path.push(runner.theta()[0]);
+        let mut session = prepared.session_on(seed, prepared.data(seed)?, RecordPlan::default());
+        let mut path = vec![session.theta()[0]];
+        while session.advance(1) == Status::Running && !interrupt::stopped() {
+            path.push(session.theta()[0]);
         }
-        Ok((path, matches!(runner.status(), Status::Diverged { .. })))
+        Ok((path, matches!(session.status(), Status::Diverged { .. })))
     };
     let paths = (1..=count).into_par_iter().map(one).collect::<Result<Vec<_>, _>>().map_err(explain)?;
     let data = prepared.data(1).map_err(explain)?;

@@ -5,9 +5,9 @@ use std::process::{Command, ExitCode};
 use super::args::{Engine, SubmitArgs};
 use crate::failure::Failure;
 use crate::output::{print, thousands};
-use crate::store::Folder;
 use crate::sweep::folder::SweepFolder;
 use crate::sweep::slurm::ArrayJob;
+use stepwell_store::folder::Folder;
 
 /// Array tasks unless asked otherwise: each is a matter of half a second to a scheduler.
 const TASKS: u64 = 64;

@@ -21,7 +21,7 @@ use crate::commands::run::stem;
 use crate::failure::{Failure, code};
 use crate::output::{print, print_json};
 use crate::spec_file;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Trains the network of a spec, or those of its variants.
 pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {

@@ -2,9 +2,9 @@
 
 use plotters::style::RGBColor;
 use serde_json::{Map, Value, json};
-use stepwell::metrics::{Phase, Stabilization, stabilization};
 use stepwell::record::Records;
 use stepwell::statistics::Band;
+use stepwell::verdict::{Behavior, Stabilization, stabilization};
 use stepwell_deep::training::{Status, Training};
 
 use crate::figures::axis::Scale;
@@ -72,7 +72,7 @@ impl Trained {
             "diverged_at": if let Status::Diverged { step } = self.status { Some(step) } else { None },
             "last": last.collect::<Map<_, _>>(),
             "stabilization": {
-                "phase": found.phase.name(), "from": found.from, "to": found.to,
+                "phase": found.behavior.name(), "from": found.from, "to": found.to,
                 "level": number(found.level), "p10": number(found.p10), "p90": number(found.p90),
             },
         })
@@ -81,9 +81,9 @@ impl Trained {
     fn end_text(&self) -> String {
         match self.status {
             Status::Diverged { step } => format!("diverged at step {}", thousands(step)),
-            _ => match self.stabilization.phase {
-                Phase::Stabilized => format!("loss stabilized at {}", short(self.stabilization.level)),
-                Phase::TooShort => "too short to tell".into(),
+            _ => match self.stabilization.behavior {
+                Behavior::Stabilizes => format!("loss stabilized at {}", short(self.stabilization.level)),
+                Behavior::CannotTell => "too short to tell".into(),
                 phase => format!("loss {}", phase.name()),
             },
         }

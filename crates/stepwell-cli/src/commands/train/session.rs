@@ -13,7 +13,8 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::short;
 use crate::progress;
-use crate::store::{Folder, append_csv};
+use crate::records_rows::append_csv;
+use stepwell_store::folder::Folder;
 
 const LOCK: &str = ".stepwell-lock";
 

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stepwell::metrics::Phase;
 use stepwell::statistics::{Band, Share};
+use stepwell::verdict::Behavior;
 use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 
@@ -27,7 +27,8 @@ use crate::failure::Failure;
 use crate::figures::Figure;
 use crate::interrupt;
 use crate::output::{band_json, percent, short, table, thousands};
-use crate::store::{Folder, append_csv, run_prefix};
+use crate::records_rows::{append_csv, run_prefix};
+use stepwell_store::folder::Folder;
 
 /// Time between checkpoints.
 const EVERY: Duration = Duration::from_secs(30);
@@ -183,8 +184,8 @@ impl Observation {
 /// The settings in the file's order: a small step, then decays from the earliest to the latest.
 fn observations(settings: &[Vec<Trained>]) -> Vec<Observation> {
     let [small, early, .., late] = settings else { return Vec::new() };
-    let told = |one: &&Trained| !matches!(one.stabilization.phase, Phase::TooShort | Phase::Diverged);
-    let stable = late.iter().filter(|one| one.stabilization.phase == Phase::Stabilized).count();
+    let told = |one: &&Trained| !matches!(one.stabilization.behavior, Behavior::CannotTell | Behavior::Diverges);
+    let stable = late.iter().filter(|one| one.stabilization.behavior == Behavior::Stabilizes).count();
     let mut found = vec![Observation {
         statement: "the loss stabilizes while the step size is large".into(),
         between: label(late),

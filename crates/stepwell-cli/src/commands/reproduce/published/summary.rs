@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use stepwell::run::Status;
 use stepwell::statistics::Band;
+use stepwell::verdict::Comparison;
 
-use super::verdict::Verdict;
 use super::{Measured, Observation, Results, Setting, listed};
 use crate::output::{band_json, number};
 
@@ -68,7 +68,7 @@ fn of_series(setting: &Setting, measured: &Measured, name: &str) -> Value {
     let mut out = band_json(&Band::of(&finals));
     out["published"] = published.map_or(Value::Null, number);
     out["published_indices"] = number(here);
-    out["verdict"] = json!(Verdict::of(published, here, &finals).words());
+    out["verdict"] = json!(Comparison::of(published, here, &finals).words());
     out
 }
 
