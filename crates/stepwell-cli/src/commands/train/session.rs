@@ -119,7 +119,8 @@ impl<'a> Session<'a> {
         self.checkpoints.save(&training.checkpoint()).map_err(|error| Failure::other(error.to_string()))?;
         let mut csv = String::from("step,series,value\n");
         append_csv(&mut csv, "", training.records());
-        self.folder.write("records.csv", csv.as_bytes()).map(|_| ())
+        self.folder.write("records.csv", csv.as_bytes())?;
+        Ok(())
     }
 
     /// Summary and figure of a training that has ended.
