@@ -5,6 +5,7 @@ use stepwell::probe::Probe;
 use stepwell::record::{RecordPlan, Records};
 use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
+use stepwell::tensor::Tensor;
 use stepwell::verdict::{Stabilization, stabilization_of};
 use stepwell_lab::drive::{self, Drive, Next, Pace, Watch};
 use stepwell_lab::error::LabError;
@@ -22,10 +23,12 @@ pub struct Outcome {
     pub seed: u64,
     /// `Running` if it was interrupted.
     pub status: Status,
-    /// Its last parameters.
-    pub theta: Vec<f64>,
-    /// Its records.
+    /// Its last parameters, by name.
+    pub parameters: Vec<Tensor>,
+    /// Its records on the grid.
     pub records: Records,
+    /// The same with the values after the last step.
+    pub all_records: Records,
     /// Whether its loss stabilized while the step size was not decayed.
     pub stabilization: Stabilization,
     /// What a network with one input has learned after the last step; `None` for other models and if it diverged.
@@ -136,20 +139,15 @@ fn opened<'a>(job: &Job<'a>) -> drive::Job<'a> {
 fn seen(job: &Job<'_>, outcome: stepwell::outcome::Outcome) -> Result<Outcome, LabError> {
     let prepared = job.prepared;
     let stabilization = stabilization_of(&outcome, prepared.schedule(), prepared.spec().steps);
+    let all_records = outcome.all_records(prepared.spec().steps);
     let stepwell::outcome::Outcome { seed, status, parameters, records, .. } = outcome;
-    if parameters.is_empty() {
-        return Ok(Outcome { seed, status, theta: Vec::new(), records, stabilization, predictor: None });
+    let mut predictor = None;
+    if status == Status::Finished && !parameters.is_empty() {
+        let landscape = prepared.landscape(seed)?;
+        let theta = landscape.theta_of(&parameters).map_err(LabError::Failed)?;
+        predictor = Predictor::of(&*landscape, &theta, prepared.instruments(landscape.data()).kink_tol);
     }
-    let landscape = prepared.landscape(seed)?;
-    let theta = landscape.theta_of(&parameters).map_err(LabError::Failed)?;
-    let predictor = match status {
-        Status::Finished => {
-            let data = landscape.data();
-            Predictor::of(&*landscape, &theta, prepared.instruments(data).kink_tol)
-        }
-        _ => None,
-    };
-    Ok(Outcome { seed, status, theta, records, stabilization, predictor })
+    Ok(Outcome { seed, status, parameters, records, all_records, stabilization, predictor })
 }
 
 /// The share of sign changes along the dominant direction in the middle of the large-step phase; NaN where the run

@@ -1,9 +1,15 @@
-//! Records as rows of CSV.
+//! Records as rows of CSV: `run,seed,step,series,value`, whatever the number of runs.
 
 use stepwell::record::Records;
 
+/// The names of the columns, with a line feed.
+pub const HEADER: &str = "run,seed,step,series,value\n";
+
+/// What is added to the label of the run with the published data and indices, which stands beside those over seeds.
+pub const AS_PUBLISHED: &str = ", as published";
+
 /// The first columns of a run's rows, for [`append_csv`]: its label, quoted, and its seed.
-pub fn run_prefix(label: &str, seed: impl std::fmt::Display) -> String {
+pub fn run_prefix(label: &str, seed: u64) -> String {
     format!("\"{}\",{seed},", label.replace('"', "\"\""))
 }
 

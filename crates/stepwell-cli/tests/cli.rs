@@ -59,7 +59,8 @@ fn a_run_leaves_its_files_and_its_resolved_spec_makes_them_again() {
         assert!(read("a") == read("b"), "{name} differs");
     }
     let csv = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
-    assert!(csv.starts_with("step,series,value\n0,train_loss,"), "{}", &csv[..60]);
+    assert!(csv.starts_with("run,seed,step,series,value\n\"run\",3,0,train_loss,"), "{}", &csv[..60]);
+    assert!(csv.contains("\"run\",3,20000,train_loss,"), "the end is recorded too");
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
+use stepwell::container::Container;
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
+use stepwell::tensor::Tensor;
 use stepwell::verdict::Behavior;
 
-use crate::checkpoint::{every, parameters_file, warn};
+use crate::checkpoint::{every, warn};
 use crate::cli::RunArgs;
 use crate::ensemble::{Job, Outcome, Terminal, explain, run_watched, series_names};
 use crate::failure::{Failure, code};
@@ -19,12 +21,13 @@ use crate::figures::{COLORS, Figure};
 use crate::output::{
     band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
 };
-use crate::records_rows::{append_csv, run_prefix};
+use crate::records_rows::{HEADER, append_csv, run_prefix};
 use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
 use crate::{interrupt, progress};
 use stepwell_lab::drive;
 use stepwell_store::checkpoints::{self, Checkpoints};
+use stepwell_store::container::to_bytes;
 use stepwell_store::folder::Folder;
 use stepwell_store::lock::Lock;
 use stepwell_store::pace::Clock;
@@ -175,36 +178,35 @@ fn run_settings(
     Ok(prepared.into_iter().map(with_runs).collect())
 }
 
-/// The last parameters: `theta` of one run; of several `LABEL/SEED`, numbered where labels repeat.
+/// The last parameters by their names in PyTorch's layout, as in `layer1.weight`; of several runs behind `LABEL/SEED/`, labels
+/// being numbered where they repeat.
 fn parameters(settings: &[Setting]) -> Result<Vec<u8>, Failure> {
+    let mut named = Container::default();
     if let [Setting { runs, .. }] = settings
         && let [run] = &runs[..]
     {
-        return parameters_file(&[("theta".into(), &run.theta)]);
+        named.tensors.clone_from(&run.parameters);
+        return Ok(to_bytes(&named)?);
     }
-    let mut named = Vec::new();
     for (k, setting) in settings.iter().enumerate() {
         let label = &setting.label;
         let repeats = settings.iter().filter(|other| other.label == *label).count() > 1;
         let label = if repeats { format!("{label} ({k})") } else { label.clone() };
-        named.extend(setting.runs.iter().map(|run| (format!("{label}/{}", run.seed), &run.theta[..])));
+        for run in &setting.runs {
+            let one =
+                |tensor: &Tensor| Tensor { name: format!("{label}/{}/{}", run.seed, tensor.name), ..tensor.clone() };
+            named.tensors.extend(run.parameters.iter().map(one));
+        }
     }
-    parameters_file(&named)
+    Ok(to_bytes(&named)?)
 }
 
-/// `step,series,value` for one run; labelled columns before them for several.
+/// All records, those after the last step included.
 fn csv(settings: &[Setting]) -> String {
-    if let [Setting { runs, .. }] = settings
-        && let [run] = &runs[..]
-    {
-        let mut out = String::from("step,series,value\n");
-        append_csv(&mut out, "", &run.records);
-        return out;
-    }
-    let mut out = String::from("run,seed,step,series,value\n");
+    let mut out = String::from(HEADER);
     for setting in settings {
         for run in &setting.runs {
-            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.all_records);
         }
     }
     out

@@ -107,7 +107,7 @@ pub struct Rows {
 
 impl Rows {
     fn push(&mut self, run: u64, outcome: &Outcome) {
-        for series in &outcome.records.series {
+        for series in &outcome.all_records.series {
             let count = series.steps.len();
             let name = self.names.iter().position(|name| *name == series.name).unwrap_or_else(|| {
                 self.names.push(series.name.to_string());

@@ -85,7 +85,7 @@ fn authors_seconds(figure: Figure) -> Option<f64> {
 /// A run that diverged: its setting, its seed or other name, and the step.
 struct DivergedRun {
     label: String,
-    seed: String,
+    seed: u64,
     step: u64,
 }
 
@@ -95,7 +95,7 @@ fn diverged_of<'a>(
     runs: impl IntoIterator<Item = &'a Outcome> + 'a,
 ) -> impl Iterator<Item = DivergedRun> + 'a {
     runs.into_iter().filter_map(|run| match run.status {
-        Status::Diverged { step } => Some(DivergedRun { label: label.into(), seed: run.seed.to_string(), step }),
+        Status::Diverged { step } => Some(DivergedRun { label: label.into(), seed: run.seed, step }),
         _ => None,
     })
 }

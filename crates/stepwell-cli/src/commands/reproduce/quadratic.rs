@@ -20,7 +20,7 @@ use crate::figures::series::{band, points};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::output::{band_json, band_text, number, share_text, short, significant, table};
 use crate::progress;
-use crate::records_rows::{append_csv, run_prefix};
+use crate::records_rows::{HEADER, append_csv, run_prefix};
 use crate::spec_file::SpecFile;
 
 /// The panels show the first steps; the table the last ones.
@@ -202,10 +202,10 @@ fn summary(regimes: &[Regime], elapsed: f64) -> Value {
 }
 
 fn csv(regimes: &[Regime]) -> String {
-    let mut out = String::from("run,seed,step,series,value\n");
+    let mut out = String::from(HEADER);
     for regime in regimes {
         for run in &regime.runs {
-            append_csv(&mut out, &run_prefix(&regime.label, run.outcome.seed), &run.outcome.records);
+            append_csv(&mut out, &run_prefix(&regime.label, run.outcome.seed), &run.outcome.all_records);
         }
     }
     out

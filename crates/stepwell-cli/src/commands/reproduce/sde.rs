@@ -21,7 +21,7 @@ use crate::figures::axis::Scale;
 use crate::figures::panel::{Layer, Panel};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::output::{band_json, band_text, number, percent, share_text, short, table, thousands};
-use crate::records_rows::run_prefix;
+use crate::records_rows::{HEADER, run_prefix};
 use crate::spec_file::SpecFile;
 use crate::{interrupt, progress};
 
@@ -224,7 +224,7 @@ impl Results {
 impl Reproduction for Results {
     fn csv(&self) -> String {
         use std::fmt::Write;
-        let mut out = String::from("run,seed,step,series,value\n");
+        let mut out = String::from(HEADER);
         for law in &self.laws {
             for path in &law.paths {
                 let prefix = run_prefix(&law.label, path.seed);
@@ -296,8 +296,7 @@ impl Reproduction for Results {
             let ended = |path: &&Path| path.diverged;
             // seen at the recording point that follows the last one recorded
             let at = |path: &Path| self.steps[path.values.len().min(self.last())];
-            let run =
-                |path: &Path| DivergedRun { label: law.label.clone(), seed: path.seed.to_string(), step: at(path) };
+            let run = |path: &Path| DivergedRun { label: law.label.clone(), seed: path.seed, step: at(path) };
             law.paths.iter().filter(ended).map(run).collect::<Vec<_>>()
         };
         self.laws.iter().flat_map(of_law).collect()

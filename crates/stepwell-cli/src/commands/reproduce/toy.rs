@@ -17,10 +17,13 @@ use crate::figures::panel::{Layer, Panel};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::interrupt;
 use crate::output::{band_json, share_text, significant, table};
+use crate::records_rows::{HEADER, run_prefix};
 use crate::spec_file::SpecFile;
 
 /// Values of gamma in the bifurcation picture, evenly over (0, 2].
 const GAMMAS: usize = 520;
+/// What the only setting is called.
+const LABEL: &str = "random gamma";
 /// Bins of the bifurcation picture over [-1.5, 1.5].
 const BINS: usize = 500;
 
@@ -253,7 +256,7 @@ fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "elapsed_s": elapsed,
         "runs": [{
-            "label": "random gamma",
+            "label": LABEL,
             "step_size": paths.step_size,
             "gamma": [paths.gamma.0, paths.gamma.1],
             "seeds": share.total,
@@ -266,10 +269,11 @@ fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
 
 fn csv(paths: &Paths) -> String {
     use std::fmt::Write;
-    let mut out = String::from("seed,step,series,value\n");
-    for (k, path) in paths.paths.iter().enumerate() {
+    let mut out = String::from(HEADER);
+    for (seed, path) in (1..).zip(&paths.paths) {
+        let prefix = run_prefix(LABEL, seed);
         for (t, phi) in path.iter().enumerate() {
-            let _ = writeln!(out, "{},{t},phi,{phi:?}", k + 1);
+            let _ = writeln!(out, "{prefix}{t},phi,{phi:?}");
         }
     }
     out

@@ -44,8 +44,8 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
         _ => Claim::New,
     };
     let mut sessions = Vec::new();
-    for ((_, spec, _), folder) in runs.iter().zip(&folders) {
-        sessions.push(Session::open(folder, spec, claim)?);
+    for ((label, spec, _), folder) in runs.iter().zip(&folders) {
+        sessions.push(Session::open(folder, label, spec, claim)?);
     }
     let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(&name, &error))?;
     let every = Duration::from_secs_f64(args.checkpoint_every);

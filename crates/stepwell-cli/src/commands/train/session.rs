@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::short;
 use crate::progress;
-use crate::records_rows::append_csv;
+use crate::records_rows::{HEADER, append_csv, run_prefix};
 use stepwell_store::folder::Folder;
 
 const LOCK: &str = ".stepwell-lock";
@@ -45,6 +45,8 @@ impl Claim {
 pub struct Session<'a> {
     folder: &'a Folder,
     claim: Claim,
+    /// What the training is called.
+    label: String,
     checkpoints: CheckpointFolder,
     /// Where to go on.
     start: Option<Checkpoint>,
@@ -53,7 +55,7 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Claims a folder. Another training's folder is left alone, and so is one with a checkpoint, unless told otherwise.
-    pub fn open(folder: &'a Folder, spec: &TrainingSpec, claim: Claim) -> Result<Self, Failure> {
+    pub fn open(folder: &'a Folder, label: &str, spec: &TrainingSpec, claim: Claim) -> Result<Self, Failure> {
         let lock = lock(folder)?;
         let place = folder.path().display();
         let plan = spec.to_toml();
@@ -92,7 +94,7 @@ impl<'a> Session<'a> {
         }
         let version = env!("CARGO_PKG_VERSION");
         folder.write("run.toml", format!("# stepwell {version}\n{plan}").as_bytes())?;
-        Ok(Self { folder, claim, checkpoints, start, _lock: lock })
+        Ok(Self { folder, claim, label: label.into(), checkpoints, start, _lock: lock })
     }
 
     /// The step at which it goes on; `None` if it has ended.
@@ -117,8 +119,8 @@ impl<'a> Session<'a> {
     /// Checkpoint and records as they stand.
     fn save(&self, training: &Training) -> Result<(), Failure> {
         self.checkpoints.save(&training.checkpoint()).map_err(|error| Failure::other(error.to_string()))?;
-        let mut csv = String::from("step,series,value\n");
-        append_csv(&mut csv, "", training.records());
+        let mut csv = String::from(HEADER);
+        append_csv(&mut csv, &run_prefix(&self.label, training.spec().seed), training.records());
         self.folder.write("records.csv", csv.as_bytes())?;
         Ok(())
     }

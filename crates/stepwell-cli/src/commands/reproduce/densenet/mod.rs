@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::figures::Figure;
 use crate::interrupt;
 use crate::output::{band_json, percent, short, table, thousands};
-use crate::records_rows::{append_csv, run_prefix};
+use crate::records_rows::{HEADER, append_csv, run_prefix};
 use stepwell_store::folder::Folder;
 
 /// Time between checkpoints.
@@ -71,8 +71,8 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         }
         let trained = side_by_side.map(count, |k| {
             let (one, below) = one_run(&folder, spec, k)?;
-            let mut session = Session::open(&below, &one, Claim::GoOn)?;
             let label = &spec.variants[k].label;
+            let mut session = Session::open(&below, label, &one, Claim::GoOn)?;
             let shown = format!("{label}, seed {}", spec.seed);
             let trained = Trained::of(label, &train(&mut session, &one, &images, &device, EVERY, &shown)?);
             session.write_results(&trained)?;
@@ -109,7 +109,7 @@ fn left(folder: &Folder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
     for spec in seeds {
         for k in 0..spec.variants.len() {
             let (one, below) = one_run(folder, spec, k)?;
-            let session = Session::open(&below, &one, Claim::GoOn)?;
+            let session = Session::open(&below, &spec.variants[k].label, &one, Claim::GoOn)?;
             left.add(session.step(), spec).map_err(|error| refused(NAME, &error.into()))?;
         }
     }
@@ -223,7 +223,7 @@ fn label(runs: &[Trained]) -> String {
 
 impl Reproduction for Results {
     fn csv(&self) -> String {
-        let mut out = String::from("run,seed,step,series,value\n");
+        let mut out = String::from(HEADER);
         for one in self.settings.iter().flatten() {
             append_csv(&mut out, &run_prefix(&one.label, one.seed), &one.records);
         }
@@ -262,9 +262,7 @@ impl Reproduction for Results {
 
     fn diverged(&self) -> Vec<DivergedRun> {
         let of = |one: &Trained| match one.status {
-            Status::Diverged { step } => {
-                Some(DivergedRun { label: one.label.clone(), seed: one.seed.to_string(), step })
-            }
+            Status::Diverged { step } => Some(DivergedRun { label: one.label.clone(), seed: one.seed, step }),
             _ => None,
         };
         self.settings.iter().flatten().filter_map(of).collect()

@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::figures::series::{Group, Timetable, legend, panels};
 use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::progress;
-use crate::records_rows::{append_csv, run_prefix};
+use crate::records_rows::{AS_PUBLISHED, HEADER, append_csv, run_prefix};
 use crate::spec_file::SpecFile;
 
 /// Starts that the unit of relative step sizes is measured at.
@@ -84,7 +84,8 @@ impl Reproduction for Results<'_> {
     fn diverged(&self) -> Vec<DivergedRun> {
         let of_setting = |(setting, measured): (&Setting, &Measured)| {
             let published = diverged_of(&setting.label, &measured.as_published);
-            let published = published.map(|run| DivergedRun { seed: "published".into(), ..run });
+            let label = format!("{}{AS_PUBLISHED}", setting.label);
+            let published = published.map(|run| DivergedRun { label: label.clone(), ..run });
             published.chain(diverged_of(&setting.label, &measured.seeds)).collect::<Vec<_>>()
         };
         self.settings.iter().zip(&self.measured).flat_map(of_setting).collect()
@@ -210,13 +211,13 @@ fn listed(measured: &[Measured]) -> Vec<String> {
 }
 
 fn csv(settings: &[Setting], measured: &[Measured]) -> String {
-    let mut out = String::from("run,seed,step,series,value\n");
+    let mut out = String::from(HEADER);
     for (setting, measured) in settings.iter().zip(measured) {
         if let Some(run) = &measured.as_published {
-            append_csv(&mut out, &run_prefix(&setting.label, "published"), &run.records);
+            append_csv(&mut out, &run_prefix(&format!("{}{AS_PUBLISHED}", setting.label), run.seed), &run.all_records);
         }
         for run in &measured.seeds {
-            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.all_records);
         }
     }
     out
