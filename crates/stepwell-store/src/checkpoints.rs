@@ -59,6 +59,54 @@ impl<'a> Checkpoints<'a> {
     }
 }
 
+/// The folder of runs that are under way, within a folder of results: one per run, named by five digits or more.
+pub const RUNS: &str = "runs";
+
+/// Removes the checkpoint in a folder, and those of its [`RUNS`], with the folders that were made for them; nothing that is not
+/// a checkpoint of ours.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn remove_all(folder: &Path) -> Result<(), StoreError> {
+    remove(folder)?;
+    let runs = folder.join(RUNS);
+    for entry in std::fs::read_dir(&runs).into_iter().flatten().flatten() {
+        let digits = |name: &str| name.len() >= 5 && name.bytes().all(|byte| byte.is_ascii_digit());
+        if entry.file_name().to_str().is_some_and(digits) {
+            remove_run(&entry.path())?;
+        }
+    }
+    // stays where something else is in it
+    let _ = std::fs::remove_dir(&runs);
+    Ok(())
+}
+
+/// Removes the folder of a run that was under way, unless something else is in it than its checkpoint and its lock.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn remove_run(folder: &Path) -> Result<(), StoreError> {
+    remove(folder)?;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name == "lock" || name.as_encoded_bytes().starts_with(b".stepwell-") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(folder);
+    Ok(())
+}
+
+/// Removes the checkpoint in a folder, damaged or not, if it was one of ours.
+fn remove(folder: &Path) -> Result<(), StoreError> {
+    let path = folder.join(FILE);
+    let ours = || std::fs::read(&path).is_ok_and(|bytes| bytes.windows(RUN.len()).any(|at| at == RUN.as_bytes()));
+    if !path.exists() || !ours() {
+        return Ok(());
+    }
+    std::fs::remove_file(&path).map_err(|error| StoreError::failed(format!("{}: {error}", path.display())))
+}
+
 /// A hash of what the run is.
 fn identity(job: &Job<'_>) -> String {
     sha256(format!("{}\n{}", env!("CARGO_PKG_VERSION"), job.description).as_bytes())

@@ -27,6 +27,19 @@ impl Folder {
         Ok(Self { path: path.to_path_buf() })
     }
 
+    /// The same where nobody else's files may be: a folder that is not empty must be ours.
+    ///
+    /// # Errors
+    /// If it holds files and `is_ours` does not know it, before anything is written; and as of [`Folder::create`].
+    pub fn claim(path: &Path, is_ours: impl FnOnce(&Path) -> bool) -> Result<Self, StoreError> {
+        if !is_empty(path) && !is_ours(path) {
+            let place = path.display();
+            let why = format!("--out {place}: holds files that stepwell did not write there; name another folder");
+            return Err(StoreError::usage(why));
+        }
+        Self::create(path)
+    }
+
     /// A folder that is taken to be there, or is made later by [`Folder::create`].
     pub fn unchecked(path: &Path) -> Self {
         Self { path: path.to_path_buf() }
@@ -90,6 +103,12 @@ impl Folder {
     }
 }
 
+/// Whether nothing is in a folder but what killed processes of ours left.
+fn is_empty(path: &Path) -> bool {
+    let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.all(|entry| entry.file_name().as_encoded_bytes().starts_with(b".stepwell-"))
+}
+
 /// Temporary files are private; results are as readable as other files of the user.
 #[cfg(unix)]
 fn make_readable(file: &File) -> std::io::Result<()> {
@@ -131,6 +150,11 @@ mod tests {
         fs::write(&file, "x").unwrap();
         assert!(Folder::create(&file).is_err());
         assert!(Folder::create(&file.join("below")).is_err());
+        // what is not ours is neither written to nor emptied
+        let refused = Folder::claim(root.path(), |_| false).err().unwrap();
+        assert!(refused.message.contains("did not write there"), "{refused}");
+        assert!(Folder::claim(root.path(), |_| true).is_ok());
+        assert!(Folder::claim(&root.path().join("new"), |_| false).is_ok());
         let folder = Folder::create(&root.path().join("a/b")).unwrap();
         folder.write("x.txt", b"1").unwrap();
         folder.write("x.txt", b"2").unwrap();

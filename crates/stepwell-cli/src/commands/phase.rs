@@ -10,7 +10,7 @@ use crate::commands::run::stem;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
 use crate::phase::grid::{StepSizes, range, refined, zero};
-use crate::phase::kept::KeptTrials;
+use crate::phase::kept::{FILE, KeptTrials};
 use crate::phase::protocol::{Protocol, scale};
 use crate::phase::report::Diagram;
 use crate::phase::trial::Point;
@@ -28,7 +28,7 @@ pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     let mut protocol = Protocol::open(&args.spec, &args.sets, args.fresh)?;
     protocol.decay(args.decay_after, args.divide_by);
     let default = || PathBuf::from("results").join(format!("{}-phase", stem(&args.spec)));
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), |path| path.join(FILE).exists())?;
     protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let diagram = measure(&protocol, args)?;
     let file = protocol.file.with_spec(protocol.spec.clone());

@@ -26,7 +26,7 @@ use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
 use crate::{interrupt, progress};
 use stepwell_lab::drive;
-use stepwell_store::checkpoints::{self, Checkpoints};
+use stepwell_store::checkpoints::{self, Checkpoints, RUNS};
 use stepwell_store::container::to_bytes;
 use stepwell_store::folder::Folder;
 use stepwell_store::lock::Lock;
@@ -44,7 +44,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let file = SpecFile::read(&args.spec, &args.sets)?;
     let prepared = prepare(&file)?;
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&args.spec)))?;
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&args.spec));
+    let folder = Folder::claim(&out, is_a_run)?;
     let header = format!(
         "# stepwell {}; seed {}, {} seed{}\n",
         env!("CARGO_PKG_VERSION"),
@@ -92,8 +93,6 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 
 /// The last file that a run writes.
 const SUMMARY: &str = "summary.json";
-/// The folder of several runs' checkpoints.
-const RUNS: &str = "runs";
 
 fn default_folder(spec: &Path) -> PathBuf {
     PathBuf::from("results").join(stem(spec))
@@ -143,8 +142,12 @@ fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
 
 /// Once all files are written they are of no use.
 fn remove_checkpoints(folder: &Folder) -> Result<(), Failure> {
-    folder.remove(RUNS)?;
-    Ok(folder.remove(checkpoints::FILE)?)
+    Ok(checkpoints::remove_all(folder.path())?)
+}
+
+/// Whether a folder holds a run of ours, by the first line of its `run.toml`.
+pub fn is_a_run(path: &Path) -> bool {
+    std::fs::read(path.join("run.toml")).is_ok_and(|text| text.starts_with(b"# stepwell "))
 }
 
 fn run_settings(

@@ -65,7 +65,9 @@ impl SweepFolder {
     /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
     /// soon as it has results. Where the sweep's file leaves it open, it is decided here whether the runs are long.
     pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, Failure> {
-        let folder = Folder::create(path)?;
+        let folder = Folder::claim(path, |path| {
+            fs::read_to_string(path.join(PLAN_FILE)).is_ok_and(|text| text.starts_with("# A frozen plan."))
+        })?;
         if open {
             // what was decided once stays so, however fast the machine is today
             let there = folder.read(PLAN_FILE).and_then(|text| Plan::thaw(&String::from_utf8(text).ok()?).ok());
@@ -173,7 +175,7 @@ impl SweepFolder {
     /// Removes the folder of a long run whose chunk is written.
     pub fn remove_run_folder(&self, run: u64) {
         if self.plan.long_runs {
-            let _ = fs::remove_dir_all(self.run_folder(run));
+            let _ = checkpoints::remove_run(&self.run_folder(run));
         }
     }
 
@@ -212,7 +214,7 @@ impl SweepFolder {
 
     /// Removes what killed processes left behind, once nobody needs it any more.
     pub fn tidy(&self) {
-        let _ = fs::remove_dir_all(self.path.join(RUNS));
+        let _ = checkpoints::remove_all(&self.path);
         let Ok(entries) = fs::read_dir(self.chunks.path()) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();

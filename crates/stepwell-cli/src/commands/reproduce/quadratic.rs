@@ -68,8 +68,8 @@ impl Reproduction for Regimes {
         Ok(figure(&self.title, &self.regimes))
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        summary(&self.regimes, elapsed)
+    fn summary(&self) -> Value {
+        summary(&self.regimes)
     }
 
     fn diverged(&self) -> Vec<DivergedRun> {
@@ -178,7 +178,7 @@ fn report(regimes: &[Regime]) -> String {
     table.trim_fmt()
 }
 
-fn summary(regimes: &[Regime], elapsed: f64) -> Value {
+fn summary(regimes: &[Regime]) -> Value {
     let one = |regime: &Regime| {
         let share = regime.diverged();
         let finished =
@@ -198,7 +198,7 @@ fn summary(regimes: &[Regime], elapsed: f64) -> Value {
         })
     };
     let runs: Vec<Value> = regimes.iter().map(one).collect();
-    json!({ "figure": "quadratic", "version": env!("CARGO_PKG_VERSION"), "elapsed_s": elapsed, "runs": runs })
+    json!({ "figure": "quadratic", "version": env!("CARGO_PKG_VERSION"), "runs": runs })
 }
 
 fn csv(regimes: &[Regime]) -> String {

@@ -261,7 +261,7 @@ impl Reproduction for Results {
         Ok(Figure { title: self.title.clone(), columns: 3, panels, legend, below: Vec::new() })
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
+    fn summary(&self) -> Value {
         let last = self.last();
         let sgd = self.laws[0].cloud(last, |_| true);
         let one = |law: &Law| {
@@ -285,7 +285,7 @@ impl Reproduction for Results {
         json!({
             "figure": "sde",
             "version": env!("CARGO_PKG_VERSION"),
-            "elapsed_s": elapsed,
+
             "runs": self.laws.iter().map(one).collect::<Vec<_>>(),
             "sliced_wasserstein_floor": number(self.floor[last]),
         })

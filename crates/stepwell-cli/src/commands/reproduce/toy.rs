@@ -73,8 +73,8 @@ impl Reproduction for Results {
         Ok(figure(&self.title, &self.paths, &self.orbits))
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        summary(&self.paths, &self.checks, elapsed)
+    fn summary(&self) -> Value {
+        summary(&self.paths, &self.checks)
     }
 
     fn diverged(&self) -> Vec<DivergedRun> {
@@ -243,7 +243,7 @@ fn report(checks: &[Check]) -> String {
     table.trim_fmt()
 }
 
-fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
+fn summary(paths: &Paths, checks: &[Check]) -> Value {
     let finals: Vec<f64> = paths.paths.iter().map(|path| toy_map::loss(path[path.len() - 1])).collect();
     let band = Band::of(&finals);
     let checks: Vec<Value> = checks
@@ -254,7 +254,7 @@ fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
     json!({
         "figure": "toy",
         "version": env!("CARGO_PKG_VERSION"),
-        "elapsed_s": elapsed,
+
         "runs": [{
             "label": LABEL,
             "step_size": paths.step_size,

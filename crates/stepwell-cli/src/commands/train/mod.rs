@@ -17,7 +17,7 @@ use self::report::Trained;
 use self::session::{Claim, Session, train};
 use crate::cli::TrainArgs;
 use crate::commands::data::catalog;
-use crate::commands::run::stem;
+use crate::commands::run::{is_a_run, stem};
 use crate::failure::{Failure, code};
 use crate::output::{print, print_json};
 use crate::spec_file;
@@ -36,7 +36,7 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let catalog = catalog(args.data_dir.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
     let runs = runs(&spec, &out);
-    let folders = runs.iter().map(|(_, _, path)| Folder::create(path)).collect::<Result<Vec<_>, _>>()?;
+    let folders = runs.iter().map(|(_, _, path)| Folder::claim(path, is_a_run)).collect::<Result<Vec<_>, _>>()?;
     // the claims first: what cannot run is said before any image is read
     let claim = match (args.resume, args.overwrite) {
         (true, _) => Claim::Resume,

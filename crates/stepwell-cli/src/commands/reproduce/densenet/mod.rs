@@ -17,9 +17,10 @@ use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 use self::estimate::{Costs, Left};
 use self::plan::{Choice, Plan};
 use self::side_by_side::SideBySide;
-use super::{DivergedRun, Reproduction, present, seeds};
+use super::{DivergedRun, Reproduction, is_a_reproduction, present, seeds};
 use crate::cli::{ReproduceArgs, word};
 use crate::commands::data::catalog;
+use crate::commands::run::is_a_run;
 use crate::commands::train::report::{self, Trained, words};
 use crate::commands::train::session::{Claim, Session, train};
 use crate::commands::train::{device, fits, refused};
@@ -54,7 +55,9 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let set = plan.spec.data_set().map_err(|error| refused(NAME, &error.into()))?;
     catalog.find(set).map_err(|error| refused(NAME, &error.into()))?;
     fits(NAME, &plan.spec, &device)?;
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&plan.choice)))?;
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&plan.choice));
+    let first_run = out.join(format!("seed-{}", plan.spec.seed)).join("run-1");
+    let folder = Folder::claim(&out, |path| is_a_reproduction(path) || is_a_run(&first_run))?;
     let seeds: Vec<TrainingSpec> =
         (0..seeds(args)).map(|k| TrainingSpec { seed: plan.spec.seed + k, ..plan.spec.clone() }).collect();
     let left = left(&folder, &seeds)?;
@@ -235,7 +238,7 @@ impl Reproduction for Results {
         Ok(report::figure_of(self.plan.spec.title.as_deref().unwrap_or_default(), &groups))
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
+    fn summary(&self) -> Value {
         let setting = |runs: &Vec<Trained>| json!({ "label": label(runs), "runs": runs.iter().map(Trained::json).collect::<Vec<_>>() });
         let observation = |one: &Observation| {
             json!({
@@ -251,7 +254,7 @@ impl Reproduction for Results {
         let plan = &self.plan;
         let [small, large] = plan.step_sizes;
         json!({
-            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": plan.spec.title, "seconds": elapsed,
+            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": plan.spec.title,
             "data": plan.choice.data.name(), "setting": word(&plan.choice.setting), "scale": word(&plan.choice.scale),
             "step_sizes": { "small": small, "large": large, "source": plan.source.words() },
             "final": self.settings.iter().map(finals).collect::<Vec<_>>(),

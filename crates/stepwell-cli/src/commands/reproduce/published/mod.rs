@@ -77,8 +77,8 @@ impl Reproduction for Results<'_> {
         figure(self)
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        self.as_json(elapsed)
+    fn summary(&self) -> Value {
+        self.as_json()
     }
 
     fn diverged(&self) -> Vec<DivergedRun> {

@@ -10,7 +10,7 @@ use crate::output::{band_json, number};
 
 impl Results<'_> {
     /// The results as JSON; final values are those at the last recording point.
-    pub(super) fn as_json(&self, elapsed: f64) -> Value {
+    pub(super) fn as_json(&self) -> Value {
         let names = listed(&self.measured);
         let pairs = self.settings.iter().zip(&self.measured);
         let runs: Vec<Value> = pairs.map(|(setting, measured)| of_setting(setting, measured, &names)).collect();
@@ -18,7 +18,7 @@ impl Results<'_> {
         json!({
             "figure": self.args.figure.name(),
             "version": env!("CARGO_PKG_VERSION"),
-            "elapsed_s": elapsed,
+
             "runs": runs,
             "observations": observations,
         })
