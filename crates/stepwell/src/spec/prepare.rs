@@ -282,8 +282,13 @@ impl Prepared {
 
     /// The same on a data set of one's own (of the spec's number of inputs), or with another plan of what to record.
     pub fn session_on(&self, seed: u64, data: Arc<Dataset>, plan: impl Into<Arc<RecordPlan>>) -> Session {
+        self.started(seed, data, plan.into())
+    }
+
+    // generic functions are compiled where they are used: the models and dynamics are to be compiled here, once
+    fn started(&self, seed: u64, data: Arc<Dataset>, plan: Arc<RecordPlan>) -> Session {
         let instruments = self.instruments(&data);
-        self.with_problem(data, Start { prepared: self, seed, instruments, plan: plan.into() })
+        self.with_problem(data, Start { prepared: self, seed, instruments, plan })
     }
 
     /// The problem of a seed, which can be asked about any parameters.
