@@ -9,6 +9,7 @@ mod failure;
 mod figures;
 mod interrupt;
 #[cfg(test)]
+#[path = "../../stepwell/tests/mutation/mod.rs"]
 mod mutation;
 mod output;
 mod phase;

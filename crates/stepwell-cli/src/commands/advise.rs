@@ -30,7 +30,7 @@ pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     let title = protocol.spec.title.clone().unwrap_or_else(|| stem(&args.spec));
     let mut file = protocol.file.with_spec(advice.spec.clone());
     file.spec.title = Some(format!("{title}, advised"));
-    let toml = file.resolved_anywhere()?;
+    let toml = file.resolved_anywhere();
     folder.write("advised.toml", toml.as_bytes())?;
     let validation = args.validate.map(|count| validate(&protocol, question, count)).transpose()?;
     let mut json = advice.json();

@@ -32,7 +32,7 @@ pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let diagram = measure(&protocol, args)?;
     let file = protocol.file.with_spec(protocol.spec.clone());
-    folder.write("spec.toml", file.resolved_anywhere()?.as_bytes())?;
+    folder.write("spec.toml", file.resolved_anywhere().as_bytes())?;
     diagram.figure().write(&folder, "phase")?;
     let json = diagram.json();
     folder.write("phase.json", format!("{json:#}\n").as_bytes())?;

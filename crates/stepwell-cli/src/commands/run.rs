@@ -53,7 +53,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         args.seeds,
         if args.seeds == 1 { "" } else { "s" }
     );
-    let plan = format!("{header}{}", file.resolved_anywhere()?);
+    let plan = format!("{header}{}", file.resolved_anywhere());
     let place = folder.path().display();
     let lock = Lock::take_and_remove(&folder.path().join("lock"))?;
     let _lock = lock.ok_or_else(|| Failure::locked(format!("{place} is being worked on by another process")))?;

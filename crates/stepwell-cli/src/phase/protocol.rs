@@ -92,7 +92,7 @@ impl Protocol {
     pub fn trials_name(&self, prepared: &Prepared, seed: u64) -> Result<String, Failure> {
         let mut hash = Sha256::new();
         let spec = self.file.with_spec(prepared.spec().clone());
-        hash.update(format!("{}\n{}", env!("CARGO_PKG_VERSION"), spec.resolved_anywhere()?));
+        hash.update(format!("{}\n{}", env!("CARGO_PKG_VERSION"), spec.resolved_anywhere()));
         let data = self.data_of(prepared, seed)?;
         for value in data.train.x.iter_rows().flatten().chain(&data.train.y) {
             hash.update(value.to_le_bytes());
