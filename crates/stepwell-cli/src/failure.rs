@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use stepwell_plot::PlotError;
+
 /// The codes that the program ends with, beside 0.
 pub mod code {
     /// Something failed that is no fault of the input.
@@ -71,5 +73,11 @@ impl Failure {
             eprintln!("{} {}", console::style("error:").for_stderr().red().bold(), self.message);
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<PlotError> for Failure {
+    fn from(error: PlotError) -> Self {
+        Self::other(error.to_string())
     }
 }

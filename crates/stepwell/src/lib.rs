@@ -37,3 +37,4 @@ pub mod simd;
 pub mod spec;
 pub mod statistics;
 pub mod theory;
+pub mod words;

@@ -9,16 +9,17 @@ use stepwell::metrics::Phase;
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
+use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell_plot::figure::Figure;
+use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::style::COLORS;
 
 use crate::checkpoint::{self, Keeper, parameters_file};
 use crate::cli::RunArgs;
 use crate::ensemble::{Job, Outcome, run_all, series_names};
 use crate::failure::{Failure, code};
-use crate::figures::series::{Group, Timetable, legend, panels};
-use crate::figures::{COLORS, Figure};
-use crate::output::{
-    band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
-};
+use crate::figures;
+use crate::output::{band_json, number, print, print_json, table};
 use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
 use crate::store::{Folder, Lock, append_csv, run_prefix};
@@ -62,7 +63,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     }
     folder.write("parameters.safetensors", &parameters(&settings)?)?;
     let names = series_names(settings.iter().flat_map(|setting| &setting.runs));
-    figure(&file, &settings, &names).write(&folder, "figure")?;
+    figures::write(&folder, &figure(&file, &settings, &names), "figure")?;
     let predictors = predictors(&settings);
     if let Some(rows) = &predictors {
         folder.write("predictor.csv", rows.as_bytes())?;

@@ -7,15 +7,17 @@ use serde_json::{Value, json};
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::toy_map::{self, Orbit, Regions};
+use stepwell::words::{share_text, significant};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK};
 
 use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::interrupt;
-use crate::output::{band_json, share_text, significant, table};
+use crate::output::{band_json, table};
 use crate::spec_file::SpecFile;
 
 /// Values of gamma in the bifurcation picture, evenly over (0, 2].

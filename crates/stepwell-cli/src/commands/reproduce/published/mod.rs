@@ -15,6 +15,9 @@ use stepwell::metrics::Phase;
 use stepwell::record::Records;
 use stepwell::spec::{Prepared, RelativeTo};
 use stepwell::statistics::{Share, quantile};
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::style::{COLORS, INK};
 
 use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
@@ -22,8 +25,6 @@ use super::{DivergedRun, Reproduction, authors_seconds, diverged_of, reproduce};
 use crate::cli::{Figure as FigureName, ReproduceArgs};
 use crate::ensemble::{Job, Outcome, bouncing, run_all, series_names};
 use crate::failure::Failure;
-use crate::figures::series::{Group, Timetable, legend, panels};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::progress;
 use crate::spec_file::SpecFile;
 use crate::store::{append_csv, run_prefix};

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use plotters::style::RGBColor;
 use stepwell::data::Dataset;
 use stepwell::run::Runner;
+use stepwell::words::thousands;
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{Measured, Setting};
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, INK, Mark};
-use crate::output::thousands;
 use crate::predictor::grid;
 use crate::spec_file::SpecFile;
 

@@ -1,8 +1,7 @@
 //! A published number beside our own: reproduced, within the distribution, or outside of it.
 
 use stepwell::statistics::percentile_of;
-
-use crate::output::significant;
+use stepwell::words::significant;
 
 /// How a published value compares.
 #[derive(Clone, Debug, PartialEq)]
