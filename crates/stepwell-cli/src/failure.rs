@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use stepwell_lab::error::LabError;
+use stepwell_plot::PlotError;
 use stepwell_store::error::{Kind, StoreError};
 
 /// The codes that the program ends with, beside 0.
@@ -101,5 +102,11 @@ impl From<StoreError> for Failure {
             Kind::Failed => code::FAILURE,
         };
         Self { code, message }
+    }
+}
+
+impl From<PlotError> for Failure {
+    fn from(error: PlotError) -> Self {
+        Self::other(error.to_string())
     }
 }

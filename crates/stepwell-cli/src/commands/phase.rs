@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::cli::PhaseArgs;
 use crate::commands::run::stem;
 use crate::failure::Failure;
+use crate::figures;
 use crate::output::{print, print_json};
 use crate::phase::grid::{StepSizes, range, refined, zero};
 use crate::phase::kept::{FILE, KeptTrials};
@@ -33,7 +34,7 @@ pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     let diagram = measure(&protocol, args)?;
     let file = protocol.file.with_spec(protocol.spec.clone());
     folder.write("spec.toml", file.resolved_anywhere().as_bytes())?;
-    diagram.figure().write(&folder, "phase")?;
+    figures::write(&folder, &diagram.figure(), "phase")?;
     let json = diagram.json();
     folder.write("phase.json", format!("{json:#}\n").as_bytes())?;
     if args.json {

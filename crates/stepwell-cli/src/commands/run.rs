@@ -11,16 +11,17 @@ use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 use stepwell::tensor::Tensor;
 use stepwell::verdict::Behavior;
+use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell_plot::figure::Figure;
+use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::style::COLORS;
 
 use crate::checkpoint::{every, warn};
 use crate::cli::RunArgs;
 use crate::ensemble::{Job, Outcome, Terminal, explain, run_watched, series_names};
 use crate::failure::{Failure, code};
-use crate::figures::series::{Group, Timetable, legend, panels};
-use crate::figures::{COLORS, Figure};
-use crate::output::{
-    band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
-};
+use crate::figures;
+use crate::output::{band_json, number, print, print_json, table};
 use crate::records_rows::{HEADER, append_csv, run_prefix};
 use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
@@ -71,7 +72,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     }
     folder.write("parameters.safetensors", &parameters(&settings)?)?;
     let names = series_names(settings.iter().flat_map(|setting| &setting.runs));
-    figure(&file, &settings, &names).write(&folder, "figure")?;
+    figures::write(&folder, &figure(&file, &settings, &names), "figure")?;
     let predictors = predictors(&settings);
     if let Some(rows) = &predictors {
         folder.write("predictor.csv", rows.as_bytes())?;

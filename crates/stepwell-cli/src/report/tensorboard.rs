@@ -8,9 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use stepwell::record::Records;
+use stepwell_plot::report::experiment::{Experiment, Run, full_label};
 
-use super::experiment::{Experiment, Run};
-use super::model::full_label;
 use crate::failure::Failure;
 use stepwell_store::folder::Folder;
 

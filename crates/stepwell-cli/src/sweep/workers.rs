@@ -165,7 +165,7 @@ impl<'a> Workers<'a> {
 
 /// The shares of a sweep that is under way.
 pub fn shares(standing: &Standing) -> String {
-    let diverged = crate::output::percent(standing.diverged as f64 / standing.done().max(1) as f64);
+    let diverged = stepwell::words::percent(standing.diverged as f64 / standing.done().max(1) as f64);
     let failed = if standing.failed > 0 { format!(", {} failed", standing.failed) } else { String::new() };
     format!("{diverged} diverged{failed}")
 }

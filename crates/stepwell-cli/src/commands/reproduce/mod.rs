@@ -14,11 +14,12 @@ use std::time::Instant;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use stepwell::run::Status;
+use stepwell_plot::figure::Figure as Picture;
 
 use crate::cli::{Figure, ReproduceArgs};
 use crate::ensemble::Outcome;
 use crate::failure::Failure;
-use crate::figures::Figure as Picture;
+use crate::figures;
 use crate::interrupt;
 use crate::output::{print, print_json};
 use crate::report::remake::quoted;
@@ -167,7 +168,7 @@ fn present<R: Reproduction>(
     if interrupt::stopped() {
         return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
     }
-    results.figure()?.write(folder, name)?;
+    figures::write(folder, &results.figure()?, name)?;
     let elapsed = started.elapsed().as_secs_f64();
     let mut summary = results.summary();
     summary["command"] = command(args).into();

@@ -9,16 +9,18 @@ use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::quadratic::Quadratic;
+use stepwell::words::{band_text, share_text, short, significant};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::series::{band, points};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{DivergedRun, Reproduction, diverged_of, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::ensemble::{Job, Outcome, explain, run_all};
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::series::{band, points};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{band_json, band_text, number, share_text, short, significant, table};
+use crate::output::{band_json, number, table};
 use crate::progress;
 use crate::records_rows::{HEADER, append_csv, run_prefix};
 use crate::spec_file::SpecFile;
@@ -229,7 +231,7 @@ fn figure(title: &str, regimes: &[Regime]) -> Figure {
     Figure { title: title.into(), columns: 4, panels, legend, below: Vec::new() }
 }
 
-fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
+fn loss_panel(regime: &Regime, color: RGBColor) -> Panel {
     let records: Vec<_> = regime.runs.iter().map(|run| &run.outcome.records).collect();
     let (line, area) = band(&records, "train_loss");
     let shown = SHOWN_STEPS as f64;
@@ -244,7 +246,7 @@ fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
 }
 
 /// The coordinate along the top eigenvector, of the first seed, in units of where it starts.
-fn bouncing_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
+fn bouncing_panel(regime: &Regime, color: RGBColor) -> Panel {
     let steps = 24;
     let (measured, expected) = match regime.runs.first() {
         Some(run) => (

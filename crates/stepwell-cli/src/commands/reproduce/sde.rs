@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
-use plotters::style::RGBColor;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use stepwell::data::Dataset;
@@ -13,14 +12,16 @@ use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
 use stepwell::statistics::{Band, Share, energy_distance, quantile, sliced_wasserstein};
+use stepwell::words::{band_text, percent, share_text, short, thousands};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{band_json, band_text, number, percent, share_text, short, table, thousands};
+use crate::output::{band_json, number, table};
 use crate::records_rows::{HEADER, run_prefix};
 use crate::spec_file::SpecFile;
 use crate::{interrupt, progress};

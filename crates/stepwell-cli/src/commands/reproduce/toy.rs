@@ -8,15 +8,17 @@ use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::toy_map::{self, Orbit, Regions};
+use stepwell::words::{share_text, significant};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK};
 
 use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::interrupt;
-use crate::output::{band_json, share_text, significant, table};
+use crate::output::{band_json, table};
 use crate::records_rows::{HEADER, run_prefix};
 use crate::spec_file::SpecFile;
 

@@ -1,10 +1,11 @@
 //! `stepwell sweep submit`: hands a sweep to a cluster's scheduler.
 
 use std::process::{Command, ExitCode};
+use stepwell::words::thousands;
 
 use super::args::{Engine, SubmitArgs};
 use crate::failure::Failure;
-use crate::output::{print, thousands};
+use crate::output::print;
 use crate::sweep::folder::SweepFolder;
 use crate::sweep::slurm::ArrayJob;
 use stepwell_store::folder::Folder;

@@ -1,17 +1,18 @@
 //! What a training came to: table, JSON and figure.
 
-use plotters::style::RGBColor;
 use serde_json::{Map, Value, json};
 use stepwell::record::Records;
 use stepwell::statistics::Band;
 use stepwell::verdict::{Behavior, Stabilization, stabilization};
+use stepwell::words::{capitalized, short, thousands};
 use stepwell_deep::training::{Status, Training};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::series::band;
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::series::band;
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{capitalized, number, short, table, thousands};
+use crate::output::{number, table};
 
 /// A training that has ended.
 pub struct Trained {

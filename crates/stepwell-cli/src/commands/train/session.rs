@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::time::{Duration, Instant};
 
+use stepwell::words::short;
 use stepwell_deep::checkpoint::{Checkpoint, CheckpointFolder, FILE, PREVIOUS};
 use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, Training, TrainingImages, TrainingSpec};
@@ -10,8 +11,8 @@ use stepwell_deep::training::{Status, Training, TrainingImages, TrainingSpec};
 use super::refused;
 use super::report::Trained;
 use crate::failure::Failure;
+use crate::figures;
 use crate::interrupt;
-use crate::output::short;
 use crate::progress;
 use crate::records_rows::{HEADER, append_csv, run_prefix};
 use stepwell_store::folder::Folder;
@@ -128,7 +129,7 @@ impl<'a> Session<'a> {
     /// Summary and figure of a training that has ended.
     pub fn write_results(&self, trained: &Trained) -> Result<(), Failure> {
         self.folder.write("summary.json", format!("{:#}\n", trained.json()).as_bytes())?;
-        super::report::figure(&trained.label, trained).write(self.folder, "figure")
+        figures::write(self.folder, &super::report::figure(&trained.label, trained), "figure")
     }
 }
 

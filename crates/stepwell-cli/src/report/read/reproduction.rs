@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use serde_json::Value;
+use stepwell_plot::report::experiment::{End, Experiment, Group, Run};
 
 use super::{name_of, records_of, spec_of, summary_of, text_of, timetable, unit};
 use crate::failure::Failure;
 use crate::records_rows::AS_PUBLISHED;
-use crate::report::experiment::{End, Experiment, Group, Run};
 use crate::report::remake;
 
 /// Reads it.

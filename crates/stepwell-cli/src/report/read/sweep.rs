@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use stepwell::record::{Records, Series};
+use stepwell_plot::report::experiment::{End, Experiment, Group, Run};
 
 use super::{name_of, timetable, unit};
 use crate::failure::Failure;
-use crate::report::experiment::{End, Experiment, Group, Run};
 use crate::report::remake;
 use crate::sweep::chunk::{self, Rows, RunEnd};
 use crate::sweep::collect::checked;

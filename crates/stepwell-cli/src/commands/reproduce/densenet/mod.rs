@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stepwell::statistics::{Band, Share};
 use stepwell::verdict::Behavior;
+use stepwell::words::{percent, short, thousands};
 use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
+use stepwell_plot::figure::Figure;
 
 use self::estimate::{Costs, Left};
 use self::plan::{Choice, Plan};
@@ -25,9 +27,8 @@ use crate::commands::train::report::{self, Trained, words};
 use crate::commands::train::session::{Claim, Session, train};
 use crate::commands::train::{device, fits, refused};
 use crate::failure::Failure;
-use crate::figures::Figure;
 use crate::interrupt;
-use crate::output::{band_json, percent, short, table, thousands};
+use crate::output::{band_json, table};
 use crate::records_rows::{HEADER, append_csv, run_prefix};
 use stepwell_store::folder::Folder;
 

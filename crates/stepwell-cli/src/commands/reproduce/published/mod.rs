@@ -14,6 +14,9 @@ use stepwell::record::{RecordPlan, Records};
 use stepwell::spec::{Prepared, RelativeTo};
 use stepwell::statistics::{Share, quantile};
 use stepwell::verdict::Behavior;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::style::{COLORS, INK};
 
 use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
@@ -21,8 +24,6 @@ use super::{DivergedRun, Reproduction, authors_seconds, diverged_of, reproduce};
 use crate::cli::{Figure as FigureName, ReproduceArgs};
 use crate::ensemble::{Job, Outcome, bouncing, explain, run_all, series_names};
 use crate::failure::Failure;
-use crate::figures::series::{Group, Timetable, legend, panels};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::progress;
 use crate::records_rows::{AS_PUBLISHED, HEADER, append_csv, run_prefix};
 use crate::spec_file::SpecFile;

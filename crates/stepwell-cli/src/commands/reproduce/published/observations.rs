@@ -85,7 +85,7 @@ fn shrinks(name: &str, between: &str, short: &Measured, long: &Measured) -> Obse
     let sizes: Vec<f64> = pairs.iter().map(|(a, b)| if is_loss { b / a } else { b - a }).collect();
     let unit = if is_loss { "ratio" } else { "difference" };
     let effect = Effect::of(unit, &sizes);
-    let statement = format!("the longer, the smaller the {}", crate::output::probe_words(name));
+    let statement = format!("the longer, the smaller the {}", stepwell::words::probe_words(name));
     Observation { statement, between: between.into(), share, effect, verdict: verdict(&share) }
 }
 

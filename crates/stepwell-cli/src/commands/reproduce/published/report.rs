@@ -3,10 +3,11 @@
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::verdict::{Behavior, Comparison, as_published};
+use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
 
 use super::{Measured, Results, Setting, listed};
 use crate::ensemble::Outcome;
-use crate::output::{band_text, percent, probe_words, share_text, short, significant, table, thousands};
+use crate::output::table;
 
 impl Results<'_> {
     /// What `reproduce` prints before it says where the files are.

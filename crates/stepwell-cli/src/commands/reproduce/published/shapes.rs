@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use plotters::style::RGBColor;
 use stepwell::data::Dataset;
 use stepwell::metrics::predictor_grid;
 use stepwell::record::RecordPlan;
 use stepwell::session::Session;
+use stepwell::words::thousands;
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{Measured, Setting};
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, INK, Mark};
-use crate::output::thousands;
 use crate::spec_file::SpecFile;
 
 /// How many times the predictor is drawn.
