@@ -100,7 +100,7 @@ fn values_out_of_range_are_found_in_the_text() {
     for (from, to, shown) in [
         ("= 0.1", "= -1", "schedule.step_size: -1, expected a positive number\n --> x.toml:6:22\n"),
         ("n = 10", "n = 0", "data.sparse_regression: n is 0, expected at least 1\n --> x.toml:4:32\n"),
-        ("0.2", "-1", "schedule.step_size: -1, expected a positive number\n --> x.toml:6:22\n"),
+        ("0.2", "-1.0", "schedule.step_size: -1, expected a positive number\n  --> x.toml:15:13\n"),
     ] {
         let found = refusal(from, to, &[]).1;
         assert!(found.starts_with(shown), "{found}");

@@ -12,7 +12,8 @@ impl SpecError {
     pub fn place(&self, text: &str) -> Option<Range<usize>> {
         match self {
             Self::Text { span, .. } => span.clone(),
-            Self::Value { .. } | Self::Data { .. } => place_of(text, &self.key()),
+            Self::Value { key, found, .. } => place_of(text, key, found),
+            Self::Data { .. } => place_of(text, &self.key(), ""),
             Self::File(_) | Self::Set { .. } => None,
         }
     }
@@ -46,12 +47,20 @@ impl SpecError {
     }
 }
 
-/// Where the value of a dotted key stands: in the spec itself, or in the first variant that has it.
-fn place_of(text: &str, key: &str) -> Option<Range<usize>> {
+/// Where the value of a dotted key stands, in the spec itself or in a variant: the first that is `found`, else the first.
+fn place_of(text: &str, key: &str, found: &str) -> Option<Range<usize>> {
     let parts: Vec<&str> = key.split('.').collect();
     let table = DeTable::parse(text).ok()?;
-    let in_variants = || find(table.get_ref().get("variants")?.get_ref(), &parts, None);
-    find(&DeValue::Table(table.get_ref().clone()), &parts, None).or_else(in_variants)
+    let variants = table.get_ref().get("variants").and_then(|variants| variants.get_ref().as_array());
+    let own = DeValue::Table(table.get_ref().clone());
+    let all = std::iter::once(&own).chain(variants.into_iter().flatten().map(Spanned::get_ref));
+    let mut places = all.filter_map(|value| find(value, &parts, None));
+    let first = places.next()?;
+    let same = |place: &Range<usize>| {
+        let there = &text[place.clone()];
+        there == found || there.parse::<f64>().is_ok_and(|there| found.parse() == Ok(there))
+    };
+    if same(&first) { Some(first) } else { places.find(same).or(Some(first)) }
 }
 
 /// The span of the deepest part of a path that is there; `None` if not even its first part is.
