@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use npyz::{NpyFile, Order, TypeChar};
@@ -122,8 +122,9 @@ fn read_npz(
 }
 
 /// One array out of at most `size` bytes: a shape that asks for more is refused before anything is reserved for it.
-fn read_npy(reader: impl Read, size: u64) -> Result<Array, String> {
-    let file = NpyFile::new(reader).map_err(|error| format!("not a readable .npy array ({error})"))?;
+fn read_npy(mut reader: impl Read, size: u64) -> Result<Array, String> {
+    let header = checked_header(&mut reader)?;
+    let file = NpyFile::new(header.chain(reader)).map_err(|error| format!("not a readable .npy array ({error})"))?;
     let shape: Vec<usize> = file.shape().iter().map(|n| *n as usize).collect();
     let order = file.order();
     let count = shape.iter().try_fold(1_usize, |n, k| n.checked_mul(*k));
@@ -134,6 +135,46 @@ fn read_npy(reader: impl Read, size: u64) -> Result<Array, String> {
     let values = npy_values(file)?;
     let values = if order == Order::Fortran { row_major(&shape, &values) } else { values };
     Ok(Array { shape, values })
+}
+
+/// Headers of plain arrays have some hundred bytes; NumPy itself refuses longer ones than 10,000 unless told otherwise.
+const LONGEST_HEADER: u64 = 1 << 16;
+/// Brackets within brackets: three for a record in a list in the dictionary, with room.
+const DEEPEST: i32 = 8;
+
+/// The bytes up to the end of a header. What is nested deeper than any array needs takes parsers exponential time: it is
+/// refused here, by one look at each byte.
+fn checked_header(reader: &mut impl Read) -> Result<Cursor<Vec<u8>>, String> {
+    let bad = |why: &str| format!("not a readable .npy array ({why})");
+    let mut header = Vec::new();
+    // magic, version, and the length in two bytes (version 1) or four
+    reader.by_ref().take(8).read_to_end(&mut header).map_err(|error| bad(&error.to_string()))?;
+    let wide = match header.get(6) {
+        Some(1) => 2,
+        Some(_) => 4,
+        None => return Err(bad("its header ends early")),
+    };
+    let mut length = [0; 8];
+    reader.read_exact(&mut length[..wide]).map_err(|_| bad("its header ends early"))?;
+    header.extend(&length[..wide]);
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST_HEADER {
+        return Err(bad(&format!("a header of {length} bytes, expected at most {LONGEST_HEADER}")));
+    }
+    let begins = header.len();
+    reader.by_ref().take(length).read_to_end(&mut header).map_err(|error| bad(&error.to_string()))?;
+    let mut depth = 0;
+    for byte in &header[begins..] {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(bad("brackets in its header nested deeper than those of any array"));
+        }
+    }
+    Ok(Cursor::new(header))
 }
 
 fn npy_values<R: Read>(file: NpyFile<R>) -> Result<Vec<f64>, String> {
@@ -246,7 +287,7 @@ fn tensor_values(dtype: safetensors::Dtype, data: &[u8]) -> Result<Vec<f64>, Str
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Write};
+    use std::io::Write;
 
     use super::*;
     use crate::mutation::mutations;
@@ -322,6 +363,17 @@ mod tests {
         assert_eq!(one("<i8", &(-7_i64).to_le_bytes()), -7.0);
         assert_eq!(one(">u2", &40_000_u16.to_be_bytes()), 40_000.0);
         assert_eq!((one("|u1", &[200]), one("|i1", &[200]), one("|b1", &[1])), (200.0, -56.0, 1.0));
+    }
+
+    /// Such a header takes a parser that tries alternatives time that doubles with each bracket.
+    #[test]
+    fn nested_headers_are_refused_at_once() {
+        for shape in ["[".repeat(50), format!("({}", "{'a': (".repeat(3000))] {
+            let refused = read_npy(&npy("|u1", "()", &shape, &[0; 10])[..], 1000).unwrap_err();
+            assert!(refused.contains("nested deeper"), "{refused}");
+        }
+        let long = npy("<f8", "False", &format!("(1,){}", " ".repeat(60_000)), &1.5_f64.to_le_bytes());
+        assert_eq!(read_npy(&long[..], long.len() as u64).unwrap().values, [1.5]);
     }
 
     /// Damaged files give an array of the shape that they claim or a message, never a panic.

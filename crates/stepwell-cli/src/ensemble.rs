@@ -1,17 +1,18 @@
-//! Many runs at once: one a seed, in parallel over runs only, results in order.
-
-use std::sync::Arc;
+//! Many runs at once: one per seed, in parallel over runs only, results in order.
 
 use indicatif::ProgressBar;
-use rayon::prelude::*;
-use stepwell::data::Dataset;
-use stepwell::metrics::{Stabilization, stabilization};
-use stepwell::record::Records;
-use stepwell::run::{Checkpoint, Recording, Status};
+use stepwell::probe::Probe;
+use stepwell::record::{RecordPlan, Records};
+use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
+use stepwell::tensor::Tensor;
+use stepwell::verdict::{Stabilization, stabilization_of};
+use stepwell_lab::drive::{self, Drive, Next, Pace, Watch};
+use stepwell_lab::error::LabError;
+use stepwell_store::pace::Clock;
 
-use crate::checkpoint::{Keeper, run_to_end};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::predictor::Predictor;
 use crate::spec_file::SpecFile;
 
@@ -22,10 +23,12 @@ pub struct Outcome {
     pub seed: u64,
     /// `Running` if it was interrupted.
     pub status: Status,
-    /// Its last parameters.
-    pub theta: Vec<f64>,
-    /// Its records.
+    /// Its last parameters, by name.
+    pub parameters: Vec<Tensor>,
+    /// Its records on the grid.
     pub records: Records,
+    /// The same with the values after the last step.
+    pub all_records: Records,
     /// Whether its loss stabilized while the step size was not decayed.
     pub stabilization: Stabilization,
     /// What a network with one input has learned after the last step; `None` for other models and if it diverged.
@@ -58,32 +61,22 @@ pub struct Job<'a> {
     pub seed: u64,
     /// Whether costly probes are measured at every recording point.
     pub costly_everywhere: bool,
-    /// Where its checkpoints go, if they are wanted.
-    pub keeper: Option<Keeper>,
+    /// What tells it apart from all other runs, where that matters.
+    pub description: String,
 }
 
 impl<'a> Job<'a> {
-    /// Without checkpoints.
+    /// Without a description.
     pub fn new(prepared: &'a Prepared, seed: u64, costly_everywhere: bool) -> Self {
-        Self { prepared, seed, costly_everywhere, keeper: None }
+        Self { prepared, seed, costly_everywhere, description: String::new() }
     }
 }
 
-/// Why there is no outcome.
-pub enum Trouble {
-    /// The spec does not work out for this seed.
-    Spec(SpecError),
-    /// A checkpoint could not be written or taken up.
-    Checkpoint(Failure),
-}
-
-impl Trouble {
-    /// The message, for a spec of this file.
-    pub fn explain(self, file: &SpecFile) -> Failure {
-        match self {
-            Self::Spec(error) => file.explain(&error),
-            Self::Checkpoint(failure) => failure,
-        }
+/// Why there is no outcome, as a failure; a spec is one of this file.
+pub fn explain(error: LabError, file: &SpecFile) -> Failure {
+    match error {
+        LabError::Spec(error) => file.explain(&error),
+        error => Failure::of(error),
     }
 }
 
@@ -98,58 +91,72 @@ pub fn use_threads(jobs: usize) -> Result<(), Failure> {
         .map_err(|error| Failure::other(format!("cannot start threads: {error}")))
 }
 
+/// The terminal: a bar that counts runs, signals that stop them.
+pub struct Terminal<'a> {
+    /// The bar.
+    pub bar: &'a ProgressBar,
+    /// The clock by which runs are sliced.
+    pub clock: Clock,
+}
+
+/// A signal is looked for about this often, in seconds.
+const SLICE: f64 = 0.05;
+
+impl Watch for Terminal<'_> {
+    fn look(&self, _: &drive::Job<'_>, _: &dyn Drive, pace: &mut Pace) -> Result<Next, LabError> {
+        Ok(if interrupt::stopped() { Next::Stop } else { Next::Go(self.clock.slice(pace, SLICE)) })
+    }
+
+    fn done(&self) {
+        self.bar.inc(1);
+    }
+}
+
 /// Runs all jobs; the outcomes are in the order of the jobs and do not depend on the number of threads.
-pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, Trouble> {
-    let one = |job: &Job<'_>| {
-        let outcome = run_one(job);
-        bar.inc(1);
-        outcome
-    };
-    jobs.par_iter().with_max_len(1).map(one).collect()
+pub fn run_all(jobs: &[Job<'_>], bar: &ProgressBar) -> Result<Vec<Outcome>, LabError> {
+    run_watched(jobs, &Terminal { bar, clock: Clock::start() })
+}
+
+/// The same under a watcher of one's own.
+pub fn run_watched(jobs: &[Job<'_>], watch: &dyn Watch) -> Result<Vec<Outcome>, LabError> {
+    let opened: Vec<drive::Job<'_>> = jobs.iter().map(opened).collect();
+    let outcomes = drive::ensemble(&opened, watch)?;
+    outcomes.into_iter().zip(jobs).map(|(outcome, job)| seen(job, outcome)).collect()
 }
 
 /// Runs one job.
-pub fn run_one(job: &Job<'_>) -> Result<Outcome, Trouble> {
-    let data = job.prepared.data(job.seed).map_err(Trouble::Spec)?;
-    let runner = job.prepared.start(job.seed, Arc::clone(&data));
-    let instruments = job.prepared.instruments(&data);
-    let plan = job.prepared.record_plan(job.costly_everywhere);
-    let recording = Recording::new(runner, &instruments, &plan);
-    let ended = run_to_end(recording, &data, job.keeper.as_ref());
-    let (status, theta, records) = ended.map_err(Trouble::Checkpoint)?;
-    let stabilization = stabilization_of(job.prepared, &records, status);
-    let predictor = match status {
-        Status::Finished => predictor_at(job, &data, &theta, instruments.kink_tol),
-        _ => None,
-    };
-    Ok(Outcome { seed: job.seed, status, theta, records, stabilization, predictor })
+pub fn run_one(job: &Job<'_>, watch: &dyn Watch) -> Result<Outcome, LabError> {
+    seen(job, drive::one(&opened(job), watch)?)
 }
 
-/// What a network with one input computes at `theta`.
-fn predictor_at(job: &Job<'_>, data: &Arc<Dataset>, theta: &[f64], kink_tol: f64) -> Option<Predictor> {
-    if data.train.x.cols() != 1 {
-        return None;
+fn opened<'a>(job: &Job<'a>) -> drive::Job<'a> {
+    let (prepared, seed, costly_everywhere) = (job.prepared, job.seed, job.costly_everywhere);
+    let open = move || Ok(prepared.session_on(seed, prepared.data(seed)?, prepared.record_plan(costly_everywhere)));
+    drive::Job { keeps_parameters: true, ..drive::Job::new("", seed, job.description.clone(), open) }
+}
+
+/// An outcome with what is told of it.
+fn seen(job: &Job<'_>, outcome: stepwell::outcome::Outcome) -> Result<Outcome, LabError> {
+    let prepared = job.prepared;
+    let stabilization = stabilization_of(&outcome, prepared.schedule(), prepared.spec().steps);
+    let all_records = outcome.all_records(prepared.spec().steps);
+    let stepwell::outcome::Outcome { seed, status, parameters, records, .. } = outcome;
+    let mut predictor = None;
+    if status == Status::Finished && !parameters.is_empty() {
+        let landscape = prepared.landscape(seed)?;
+        let theta = landscape.theta_of(&parameters).map_err(LabError::Failed)?;
+        predictor = Predictor::of(&*landscape, &theta, prepared.instruments(landscape.data()).kink_tol);
     }
-    let mut runner = job.prepared.start(job.seed, Arc::clone(data));
-    let start = runner.checkpoint();
-    runner.resume(&Checkpoint { theta: theta.to_vec(), ..start }).ok()?;
-    Predictor::of(&*runner, &data.train.x, kink_tol)
-}
-
-fn stabilization_of(prepared: &Prepared, records: &Records, status: Status) -> Stabilization {
-    let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
-    let (steps, losses) = records.get("train_loss").map_or((&[][..], &[][..]), |s| (&s.steps[..], &s.values[..]));
-    let diverged_at = if let Status::Diverged { step } = status { Some(step) } else { None };
-    stabilization(steps, losses, last_large, diverged_at)
+    Ok(Outcome { seed, status, parameters, records, all_records, stabilization, predictor })
 }
 
 /// The share of sign changes along the dominant direction in the middle of the large-step phase; NaN where the run
 /// has diverged by then.
 pub fn bouncing(prepared: &Prepared, seed: u64) -> Result<f64, SpecError> {
-    let mut runner = prepared.start(seed, prepared.data(seed)?);
+    let mut session = prepared.session_on(seed, prepared.data(seed)?, RecordPlan::default());
     let middle = prepared.schedule().last_step_before_decay(prepared.spec().steps) / 2;
-    match runner.advance(middle) {
+    match session.advance(middle) {
         Status::Diverged { .. } => Ok(f64::NAN),
-        _ => Ok(runner.bouncing(200)),
+        _ => Ok(session.measure(&[Probe::Bouncing])[0].1),
     }
 }

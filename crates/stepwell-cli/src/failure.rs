@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use stepwell_lab::error::LabError;
+use stepwell_plot::PlotError;
+use stepwell_store::error::{Kind, StoreError};
+
 /// The codes that the program ends with, beside 0.
 pub mod code {
     /// Something failed that is no fault of the input.
@@ -65,11 +69,44 @@ impl Failure {
         Self { code: code::INTERRUPTED, message: message.into() }
     }
 
+    /// The failure of a laboratory's error that is not about a spec.
+    pub fn of(error: LabError) -> Self {
+        match error {
+            LabError::Spec(error) => Self::input(error.to_string()),
+            LabError::Usage(message) => Self::usage(message),
+            LabError::Failed(message) => Self::other(message),
+            LabError::Stopped => crate::interrupt::failure("stopped on request"),
+            LabError::Outside(error) => match error.downcast::<StoreError>() {
+                Ok(error) => (*error).into(),
+                Err(error) => Self::other(error.to_string()),
+            },
+        }
+    }
+
     /// Prints the message and gives the exit code.
     pub fn report(&self) -> ExitCode {
         if !self.message.is_empty() {
             eprintln!("{} {}", console::style("error:").for_stderr().red().bold(), self.message);
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(StoreError { kind, message }: StoreError) -> Self {
+        let code = match kind {
+            Kind::Usage => code::USAGE,
+            Kind::Input => code::INPUT,
+            Kind::Locked => code::LOCKED,
+            Kind::Corrupt => code::CORRUPT,
+            Kind::Failed => code::FAILURE,
+        };
+        Self { code, message }
+    }
+}
+
+impl From<PlotError> for Failure {
+    fn from(error: PlotError) -> Self {
+        Self::other(error.to_string())
     }
 }

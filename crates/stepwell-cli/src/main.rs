@@ -9,14 +9,15 @@ mod failure;
 mod figures;
 mod interrupt;
 #[cfg(test)]
+#[path = "../../stepwell/tests/mutation/mod.rs"]
 mod mutation;
 mod output;
 mod phase;
 mod predictor;
 mod progress;
+mod records_rows;
 mod report;
 mod spec_file;
-mod store;
 mod sweep;
 
 use std::process::ExitCode;

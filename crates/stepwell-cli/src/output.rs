@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use serde_json::Value;
-use stepwell::statistics::{Band, Share};
+use stepwell::statistics::Band;
 
 use crate::failure::Failure;
 
@@ -40,27 +40,6 @@ pub fn band_json(band: &Band) -> Value {
     serde_json::json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) })
 }
 
-/// A number for people: three significant digits, scientific where it is small or large.
-pub fn short(value: f64) -> String {
-    significant(value, 3)
-}
-
-/// `digits` significant digits, scientific below 1e-3 and from 1e5 on.
-pub fn significant(value: f64, digits: usize) -> String {
-    if value.is_nan() {
-        return "–".into();
-    }
-    if value == 0.0 || !value.is_finite() || (value.fract() == 0.0 && value.abs() < 1e5) {
-        return format!("{value}");
-    }
-    let exponent = libm::log10(value.abs()).floor() as i32;
-    if (-3..5).contains(&exponent) {
-        format!("{value:.*}", (digits as i32 - 1 - exponent).max(0) as usize)
-    } else {
-        format!("{value:.*e}", digits - 1)
-    }
-}
-
 /// Width of tables: `COLUMNS` where it is set, else that of the terminal on stdout; wide where stdout is a file or a pipe,
 /// so that no line is broken there.
 pub fn width() -> u16 {
@@ -83,76 +62,9 @@ pub fn table(header: &[&str]) -> comfy_table::Table {
     table
 }
 
-/// `median [10%, 90%]`; a dash if there is no value.
-pub fn band_text(band: &Band) -> String {
-    if band.count == 0 {
-        return "–".into();
-    }
-    format!("{} [{}, {}]", short(band.median), short(band.p10), short(band.p90))
-}
-
-/// `hits of total [95% interval]`.
-pub fn share_text(share: &Share) -> String {
-    format!("{} of {} [{}, {}]", share.hits, share.total, percent(share.low), percent(share.high))
-}
-
-/// A share in percent.
-pub fn percent(value: f64) -> String {
-    if value.is_nan() { "–".into() } else { format!("{:.0}%", 100.0 * value) }
-}
-
-/// `100,001`.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
-}
-
-/// A series' name in words: `feature_sparsity_2` is "feature sparsity, layer 2".
-pub fn probe_words(name: &str) -> String {
-    let (stem, layer) = match name.rsplit_once('_') {
-        Some((stem, layer)) if layer.parse::<usize>().is_ok() => (stem, Some(layer)),
-        _ => (name, None),
-    };
-    let words = match stem {
-        "nonzero" => "non-zero coordinates".into(),
-        "rank" => "rank of the Jacobian".into(),
-        "parameter_norm" => "norm of parameters".into(),
-        "nonzero_share" => "non-zero activations".into(),
-        other => other.replace('_', " "),
-    };
-    layer.map_or(words.clone(), |layer| format!("{words}, layer {layer}"))
-}
-
-/// The first letter as a capital.
-pub fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_for_people() {
-        assert_eq!(short(6.2649e-5), "6.26e-5");
-        assert_eq!(short(0.0659), "0.0659");
-        assert_eq!(short(89.0), "89");
-        assert_eq!(short(89.512), "89.5");
-        assert_eq!(short(f64::NAN), "–");
-        assert_eq!(short(f64::INFINITY), "inf");
-        assert_eq!(significant(3.528621943603826e-3, 14), "0.0035286219436038");
-    }
-
-    #[test]
-    fn words_and_thousands() {
-        assert_eq!(thousands(100_001), "100,001");
-        assert_eq!(thousands(7), "7");
-        assert_eq!(probe_words("feature_sparsity_2"), "feature sparsity, layer 2");
-        assert_eq!(capitalized(&probe_words("train_loss")), "Train loss");
-    }
 
     #[test]
     fn numbers_in_json_keep_what_json_lacks() {

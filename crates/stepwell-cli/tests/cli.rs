@@ -59,7 +59,8 @@ fn a_run_leaves_its_files_and_its_resolved_spec_makes_them_again() {
         assert!(read("a") == read("b"), "{name} differs");
     }
     let csv = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
-    assert!(csv.starts_with("step,series,value\n0,train_loss,"), "{}", &csv[..60]);
+    assert!(csv.starts_with("run,seed,step,series,value\n\"run\",3,0,train_loss,"), "{}", &csv[..60]);
+    assert!(csv.contains("\"run\",3,20000,train_loss,"), "the end is recorded too");
 }
 
 #[test]
@@ -74,6 +75,46 @@ fn a_folder_of_another_run_is_left_alone() {
     assert_eq!(fs::read(folder.path().join("a/records.csv")).unwrap(), before);
     succeeds(folder.path(), &[&["run", "spec.toml", "--seed", "2", "--overwrite"], &quick[..]].concat());
     assert_ne!(fs::read(folder.path().join("a/records.csv")).unwrap(), before);
+}
+
+/// What stepwell did not make is neither deleted nor overwritten, whatever its name.
+#[test]
+fn a_folder_of_somebody_else_is_left_alone() {
+    let folder = with_spec();
+    let at = folder.path();
+    let theirs = ["runs/exp1/events", "runs/00000/model", "checkpoint.safetensors", "records.csv", "summary.json"];
+    for file in theirs {
+        let path = at.join("theirs").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "precious").unwrap();
+    }
+    fs::write(at.join("sweep.toml"), "base = \"spec.toml\"\nset = { steps = 50 }\nseeds = 2\n").unwrap();
+    for command in [
+        &["run", "spec.toml", "--set", "steps=50"][..],
+        &["run", "spec.toml", "--set", "steps=50", "--overwrite"],
+        &["sweep", "run", "sweep.toml"],
+        &["reproduce", "quadratic", "--seeds", "2"],
+        &["phase", "spec.toml", "--set", "steps=50", "--seeds", "2", "--step-sizes", "0.1:0.2:2"],
+        &["advise", "spec.toml", "--set", "steps=50"],
+    ] {
+        let refused = run(at, &[command, &["--out", "theirs"]].concat());
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{command:?}: {said}");
+        assert!(said.contains("did not write there"), "{said}");
+    }
+    // beside results of ours, too
+    succeeds(at, &["run", "spec.toml", "--set", "steps=50", "--out", "ours"]);
+    fs::create_dir_all(at.join("ours/runs/exp1")).unwrap();
+    fs::create_dir_all(at.join("ours/runs/00000")).unwrap();
+    for file in ["runs/exp1/events", "runs/00000/model", "checkpoint.safetensors"] {
+        fs::write(at.join("ours").join(file), "precious").unwrap();
+    }
+    succeeds(at, &["run", "spec.toml", "--set", "steps=60", "--seeds", "2", "--overwrite", "--out", "ours"]);
+    for (place, files) in [("theirs", &theirs[..]), ("ours", &theirs[..3])] {
+        for file in files {
+            assert_eq!(fs::read(at.join(place).join(file)).unwrap(), b"precious", "{place}/{file}");
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -298,7 +339,10 @@ fn the_first_figure_with_two_seeds() {
     assert_eq!(summary["runs"][0]["sensitivity"]["contracting"], true);
     assert_eq!(summary["runs"][1]["sensitivity"]["contracting"], false);
     let results = folder.path().join("results/diagonal");
-    assert_eq!(names(&results), ["diagonal.png", "diagonal.svg", "records.csv", "spec.toml", "summary.json"]);
+    assert_eq!(
+        names(&results),
+        ["diagonal.png", "diagonal.svg", "elapsed.json", "records.csv", "spec.toml", "summary.json"]
+    );
     assert!(fs::read(results.join("diagonal.png")).unwrap().starts_with(b"\x89PNG"));
     assert!(fs::read_to_string(results.join("diagonal.svg")).unwrap().contains("Non-zero coordinates"));
 }

@@ -149,6 +149,7 @@ impl Checkpoint {
             }
             records.series.push(Series {
                 name: name.clone().into(),
+                width: 1,
                 steps: steps.into_iter().map(u64::from_le_bytes).collect(),
                 values: values.into_iter().map(f64::from_le_bytes).collect(),
             });

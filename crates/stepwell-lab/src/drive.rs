@@ -139,7 +139,9 @@ pub struct Pace {
     pub slice: u64,
     /// When it began, in seconds of the watcher's clock.
     pub since: f64,
-    /// When the run was last saved.
+    /// When the run was first looked at.
+    pub began: Option<f64>,
+    /// When it was last saved, or first looked at.
     pub saved: f64,
 }
 
@@ -173,8 +175,8 @@ pub trait Watch: Sync {
     ///
     /// # Errors
     /// What the watcher could not do.
-    fn ended(&self, job: &Job<'_>, run: &dyn Drive) -> Result<(), LabError> {
-        let _ = (job, run);
+    fn ended(&self, job: &Job<'_>, run: &dyn Drive, pace: &Pace) -> Result<(), LabError> {
+        let _ = (job, run, pace);
         Ok(())
     }
 
@@ -218,7 +220,7 @@ pub fn drive(job: &Job<'_>, run: &mut dyn Drive, watch: &dyn Watch) -> Result<Ou
         // a run that was over when it was taken up still records its end
         run.advance(0);
     }
-    watch.ended(job, run)?;
+    watch.ended(job, run, &pace)?;
     let mut outcome = run.outcome();
     if !job.keeps_parameters {
         outcome.parameters = Vec::new();

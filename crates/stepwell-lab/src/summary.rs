@@ -167,7 +167,8 @@ impl SettingSummary {
 }
 
 impl RunSummary {
-    fn of(run: &Outcome, stabilization: Stabilization) -> Self {
+    /// Of a run, with the verdict on its loss.
+    pub fn of(run: &Outcome, stabilization: Stabilization) -> Self {
         let numbers = run.records.series.iter().filter(|series| series.width == 1);
         Self {
             seed: run.seed,
@@ -185,7 +186,8 @@ impl RunSummary {
         }
     }
 
-    fn outcome(&self, records: Records) -> Outcome {
+    /// The outcome again, with its records.
+    pub fn outcome(&self, records: Records) -> Outcome {
         Outcome {
             seed: self.seed,
             status: match (self.status, self.diverged_at) {

@@ -53,8 +53,13 @@ pub trait Landscape: Send + Sync {
     fn thresholds(&self, theta: &[f64], moments: Option<BatchMoments>) -> Thresholds;
     /// The same at the solution that small steps lead to from `theta`, see [`small_step_solution`].
     fn small_step_thresholds(&self, theta: &[f64], moments: Option<BatchMoments>) -> Thresholds;
-    /// The parameters by name, see [`Model::tensors`].
+    /// The parameters by name, see [`Model::layout`].
     fn tensors(&self, theta: &[f64]) -> Vec<Tensor>;
+    /// The flat parameters that named ones stand for.
+    ///
+    /// # Errors
+    /// Which tensor is missing, too many, or of another shape.
+    fn theta_of(&self, tensors: &[Tensor]) -> Result<Vec<f64>, String>;
 }
 
 impl<M: Model> Landscape for Problem<M> {
@@ -138,6 +143,10 @@ impl<M: Model> Landscape for Problem<M> {
     }
 
     fn tensors(&self, theta: &[f64]) -> Vec<Tensor> {
-        self.model.tensors(theta)
+        self.model.layout().tensors(theta)
+    }
+
+    fn theta_of(&self, tensors: &[Tensor]) -> Result<Vec<f64>, String> {
+        self.model.layout().theta(tensors).map_err(|error| error.to_string())
     }
 }

@@ -26,6 +26,7 @@ pub mod data;
 pub mod dynamics;
 pub mod landscape;
 pub mod linalg;
+pub mod lookahead;
 pub mod loss;
 pub mod metrics;
 pub mod model;

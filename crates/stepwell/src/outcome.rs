@@ -59,6 +59,19 @@ impl Outcome {
         if self.diverged() { f64::NAN } else { self.records.last(series) }
     }
 
+    /// The series of numbers with the values after the last step, of step `steps`, behind those on the way: what files hold.
+    pub fn all_records(&self, steps: u64) -> Records {
+        let numbers = self.records.series.iter().filter(|series| series.width == 1).cloned().collect();
+        let mut all = Records { series: numbers };
+        for (name, value) in &self.end {
+            // a short run's grid has its end already
+            if all.get(name).is_none_or(|series| series.steps.last() != Some(&steps)) {
+                all.push(name.clone(), steps, *value);
+            }
+        }
+        all
+    }
+
     /// A value after the last step; NaN where it was not measured.
     pub fn end_value(&self, series: &str) -> f64 {
         self.end.iter().find(|(name, _)| name == series).map_or(f64::NAN, |(_, value)| *value)

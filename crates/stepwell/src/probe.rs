@@ -67,10 +67,10 @@ pub enum Probe {
     /// The step size at which the second moment under the dynamics' batches would grow, likewise; NaN for equations.
     MeanSquareThreshold,
     /// The Lyapunov exponent of the training predictions, per step, over up to 4,000 steps of the phase at hand, see
-    /// [`lyapunov`](crate::metrics::lyapunov). Measured on copies of the run.
+    /// [`lyapunov`](crate::lookahead::lyapunov). Measured on copies of the run.
     Lyapunov,
     /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
-    /// Hessian, see [`bouncing`](crate::metrics::bouncing). Measured on a copy of the run.
+    /// Hessian, see [`bouncing`](crate::lookahead::bouncing). Measured on a copy of the run.
     Bouncing,
     /// The parameters: a row of p numbers in their flat order.
     Parameters,

@@ -205,9 +205,48 @@ impl Part {
     }
 }
 
+/// `floor(share steps)` of the exact product: 29 steps are 0.29 of 100. The share is what its shortest decimal says, which is
+/// what was written.
+///
+/// `share` is at least 0; 0 for NaN.
+pub fn share_of(share: f64, steps: u64) -> u64 {
+    let text = format!("{:e}", if share > 0.0 { share } else { 0.0 });
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len() as i32);
+    let digits: u128 = mantissa.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+    let exponent = exponent.parse::<i32>().unwrap_or(0) - decimals;
+    // at most 17 digits times 20
+    let product = digits * u128::from(steps);
+    let floor = match exponent {
+        e if e < -38 => 0,
+        e if e < 0 => product / 10_u128.pow(e.unsigned_abs()),
+        e => 10_u128.checked_pow(e as u32).and_then(|power| product.checked_mul(power)).unwrap_or(u128::MAX),
+    };
+    u64::try_from(floor).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_those_of_the_decimals_that_were_written() {
+        assert_eq!(
+            [0.29, 0.57, 0.58, 1.0, 0.0, 5e-324, f64::NAN].map(|f| share_of(f, 100)),
+            [29, 57, 58, 100, 0, 0, 0]
+        );
+        // every percent of every hundred is whole; in doubles 12 of these 101 products fall short
+        for percent in 0..=100_u64 {
+            let share: f64 = format!("{}.{:02}", percent / 100, percent % 100).parse().unwrap();
+            for hundreds in [1, 7, 1_000, 90_071_992_547] {
+                assert_eq!(share_of(share, 100 * hundreds), percent * hundreds, "{percent}% of {hundreds} hundreds");
+            }
+        }
+        // thirds as doubles have 16 decimals
+        assert_eq!(share_of(1.0 / 3.0, 3), 0);
+        assert_eq!(share_of(0.333, 31_623), 10_530);
+        assert_eq!(share_of(0.1, u64::MAX), u64::MAX / 10);
+    }
 
     #[test]
     fn diagonal_experiment_divides_after_the_step() {

@@ -39,17 +39,19 @@ fn shapes() -> impl Strategy<Value = FullyConnected> {
     })
 }
 
-/// `h(theta, x)` written from its definition, with plain sums over the usual weights.
+/// `h(theta, x)` written from its definition, with plain sums.
 fn plain(network: &FullyConnected, theta: &[f64], x: &[f64]) -> f64 {
-    let mut input = x.to_vec();
-    let layers = network.to_usual(theta);
-    for (k, layer) in layers.iter().enumerate() {
-        let rows = layer.weights.chunks(input.len()).enumerate();
-        let z = rows.map(|(j, row)| {
-            let bias = layer.biases.get(j).copied().unwrap_or(0.0);
-            bias + row.iter().zip(&input).map(|(w, x)| w * x).sum::<f64>()
+    let (mut input, mut rest) = (x.to_vec(), theta);
+    let shapes = network.shapes();
+    for (k, (fan_in, width, bias)) in shapes.iter().copied().enumerate() {
+        let (weights, after) = rest.split_at(fan_in * width);
+        let (biases, after) = after.split_at(if bias { width } else { 0 });
+        let z = (0..width).map(|j| {
+            let sum: f64 = input.iter().enumerate().map(|(i, x)| weights[i * width + j] * x).sum();
+            biases.get(j).copied().unwrap_or(0.0) + sum
         });
-        input = if k + 1 < layers.len() { z.map(|z| z.max(0.0)).collect() } else { z.collect() };
+        input = if k + 1 < shapes.len() { z.map(|z| z.max(0.0)).collect() } else { z.collect() };
+        rest = after;
     }
     input[0]
 }
@@ -64,7 +66,6 @@ proptest! {
         let (found, expected) = (network.predict(&theta, &x, &mut network.tape()), plain(&network, &theta, &x));
         let scale = plain(&network, &theta.iter().map(|t| t.abs()).collect::<Vec<_>>(), &x.iter().map(|x| x.abs()).collect::<Vec<_>>());
         prop_assert!((found - expected).abs() <= 1e-13 * scale, "{found} {expected}");
-        prop_assert_eq!(network.from_usual(&network.to_usual(&theta)), theta);
     }
 
     /// In one parameter h is piecewise linear, so a central difference is exact where no neuron switches.

@@ -14,7 +14,7 @@ use stepwell::loss::Loss;
 use stepwell::metrics::{
     Activations, JacobianRank, SparsityOptions, effective_rank, feature_sparsity, nonzero_share, rank_of,
 };
-use stepwell::model::{FullyConnected, Model, UsualLayer, activations};
+use stepwell::model::{FullyConnected, Model, activations};
 use stepwell::problem::Problem;
 use stepwell::record::grid;
 use stepwell::run::{Run, Status};
@@ -33,11 +33,9 @@ fn samples(arrays: &Arrays, names: [&'static str; 2]) -> Samples {
 
 /// Parameters from arrays called `prefix`, a layer's name, `_weight` and `_bias`.
 fn theta(network: &FullyConnected, arrays: &Arrays, prefix: &str, layers: &[&str]) -> Vec<f64> {
-    let layer = |name: &&str| UsualLayer {
-        weights: arrays[&format!("{prefix}{name}_weight")].values.clone(),
-        biases: arrays.get(&format!("{prefix}{name}_bias")).map_or(Vec::new(), |array| array.values.clone()),
-    };
-    network.from_usual(&layers.iter().map(layer).collect::<Vec<_>>())
+    let names = layers.iter().flat_map(|name| [format!("{prefix}{name}_weight"), format!("{prefix}{name}_bias")]);
+    let flat: Vec<f64> = names.filter_map(|name| arrays.get(&name)).flat_map(|array| array.values.clone()).collect();
+    network.layout().from_pytorch(&flat)
 }
 
 fn replay(arrays: &Arrays) -> Sampler {

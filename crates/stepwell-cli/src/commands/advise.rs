@@ -10,10 +10,10 @@ use crate::commands::run::stem;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
 use crate::phase::advice::{Question, advise};
-use crate::phase::kept::KeptTrials;
+use crate::phase::kept::{FILE, KeptTrials};
 use crate::phase::protocol::Protocol;
 use crate::phase::validation::validate;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Advises.
 pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
@@ -24,13 +24,13 @@ pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     }
     let question = Question { level: args.level, seeds: args.seeds };
     let default = || PathBuf::from("results").join(format!("{}-advice", stem(&args.spec)));
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), |path| path.join(FILE).exists())?;
     protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let advice = advise(&protocol, question)?;
     let title = protocol.spec.title.clone().unwrap_or_else(|| stem(&args.spec));
     let mut file = protocol.file.with_spec(advice.spec.clone());
     file.spec.title = Some(format!("{title}, advised"));
-    let toml = file.resolved_anywhere()?;
+    let toml = file.resolved_anywhere();
     folder.write("advised.toml", toml.as_bytes())?;
     let validation = args.validate.map(|count| validate(&protocol, question, count)).transpose()?;
     let mut json = advice.json();

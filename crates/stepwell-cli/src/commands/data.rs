@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use stepwell::words::thousands;
 use stepwell_deep::data::catalog::{Catalog, DataSet, Found};
 use stepwell_deep::data::{DataError, Expected, Fault, Part};
 
 use crate::cli::DataCommand;
 use crate::failure::{Failure, code};
-use crate::output::{print, print_json, table, thousands};
+use crate::output::{print, print_json, table};
 
 /// Lists or checks data sets.
 pub fn run(command: &DataCommand) -> Result<ExitCode, Failure> {

@@ -10,11 +10,12 @@ use stepwell::metrics::{
     Activations, Active, NeuronPairs, SparsityBlock, SparsityError, SparsityOptions, effective_rank, rank_of,
 };
 use stepwell::spec::Array;
+use stepwell::words::short;
 
 use crate::arrays::read_one;
 use crate::cli::{MeasureCommand, SparsityArgs};
 use crate::failure::Failure;
-use crate::output::{number, print, print_json, short};
+use crate::output::{number, print, print_json};
 
 /// Runs one of the measurements.
 pub fn run(command: &MeasureCommand) -> Result<ExitCode, Failure> {

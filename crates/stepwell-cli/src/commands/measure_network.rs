@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use stepwell::spec::SpecError;
+use stepwell::words::short;
 use stepwell_deep::checkpoint::{Checkpoint, CheckpointFolder};
 use stepwell_deep::data::Part;
 use stepwell_deep::data::catalog::Catalog;
@@ -21,8 +22,8 @@ use super::data::catalog;
 use super::train::{device, refused};
 use crate::cli::{NetworkArgs, NetworkMeasure};
 use crate::failure::Failure;
-use crate::output::{number, print, print_json, short};
-use crate::store::Folder;
+use crate::output::{number, print, print_json};
+use stepwell_store::folder::Folder;
 
 /// Images for Jacobian and Hessian, unless told otherwise.
 const FEW: usize = 128;

@@ -8,14 +8,15 @@ use std::time::Instant;
 use crate::cli::PhaseArgs;
 use crate::commands::run::stem;
 use crate::failure::Failure;
+use crate::figures;
 use crate::output::{print, print_json};
 use crate::phase::grid::{StepSizes, range, refined, zero};
-use crate::phase::kept::KeptTrials;
+use crate::phase::kept::{FILE, KeptTrials};
 use crate::phase::protocol::{Protocol, scale};
 use crate::phase::report::Diagram;
 use crate::phase::trial::Point;
 use crate::progress;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Step sizes, unless told otherwise.
 const DEFAULT_COUNT: usize = 24;
@@ -28,12 +29,12 @@ pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     let mut protocol = Protocol::open(&args.spec, &args.sets, args.fresh)?;
     protocol.decay(args.decay_after, args.divide_by);
     let default = || PathBuf::from("results").join(format!("{}-phase", stem(&args.spec)));
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), |path| path.join(FILE).exists())?;
     protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let diagram = measure(&protocol, args)?;
     let file = protocol.file.with_spec(protocol.spec.clone());
-    folder.write("spec.toml", file.resolved_anywhere()?.as_bytes())?;
-    diagram.figure().write(&folder, "phase")?;
+    folder.write("spec.toml", file.resolved_anywhere().as_bytes())?;
+    figures::write(&folder, &diagram.figure(), "phase")?;
     let json = diagram.json();
     folder.write("phase.json", format!("{json:#}\n").as_bytes())?;
     if args.json {

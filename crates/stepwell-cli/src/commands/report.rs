@@ -3,14 +3,16 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use stepwell::words::thousands;
+use stepwell_plot::report::experiment::{Experiment, select};
+use stepwell_plot::report::{page, print as for_print};
+use stepwell_plot::{pdf, raster};
 
 use crate::cli::ReportArgs;
 use crate::failure::Failure;
-use crate::figures::{pdf, raster};
-use crate::output::{print, thousands};
-use crate::report::experiment::{Experiment, select};
-use crate::report::{page, print as for_print, read, tensorboard};
-use crate::store::Folder;
+use crate::output::print;
+use crate::report::{read, tensorboard};
+use stepwell_store::folder::Folder;
 
 /// What is written.
 #[derive(Clone, Copy, PartialEq, Eq)]

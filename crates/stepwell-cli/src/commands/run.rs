@@ -5,24 +5,33 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use stepwell::metrics::Phase;
+use stepwell::container::Container;
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
+use stepwell::tensor::Tensor;
+use stepwell::verdict::Behavior;
+use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell_plot::figure::Figure;
+use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::style::COLORS;
 
-use crate::checkpoint::{self, Keeper, parameters_file};
+use crate::checkpoint::{every, warn};
 use crate::cli::RunArgs;
-use crate::ensemble::{Job, Outcome, run_all, series_names};
+use crate::ensemble::{Job, Outcome, Terminal, explain, run_watched, series_names};
 use crate::failure::{Failure, code};
-use crate::figures::series::{Group, Timetable, legend, panels};
-use crate::figures::{COLORS, Figure};
-use crate::output::{
-    band_json, band_text, number, print, print_json, probe_words, share_text, short, table, thousands,
-};
+use crate::figures;
+use crate::output::{band_json, number, print, print_json, table};
+use crate::records_rows::{HEADER, append_csv, run_prefix};
 use crate::report::{self, tensorboard};
 use crate::spec_file::SpecFile;
-use crate::store::{Folder, Lock, append_csv, run_prefix};
 use crate::{interrupt, progress};
+use stepwell_lab::drive;
+use stepwell_store::checkpoints::{self, Checkpoints, RUNS};
+use stepwell_store::container::to_bytes;
+use stepwell_store::folder::Folder;
+use stepwell_store::lock::Lock;
+use stepwell_store::pace::Clock;
 
 /// A setting of the spec with its runs: the spec itself, or one of its variants.
 struct Setting {
@@ -36,7 +45,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let started = Instant::now();
     let file = SpecFile::read(&args.spec, &args.sets)?;
     let prepared = prepare(&file)?;
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&args.spec)))?;
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&args.spec));
+    let folder = Folder::claim(&out, is_a_run)?;
     let header = format!(
         "# stepwell {}; seed {}, {} seed{}\n",
         env!("CARGO_PKG_VERSION"),
@@ -44,7 +54,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         args.seeds,
         if args.seeds == 1 { "" } else { "s" }
     );
-    let plan = format!("{header}{}", file.resolved_anywhere()?);
+    let plan = format!("{header}{}", file.resolved_anywhere());
     let place = folder.path().display();
     let lock = Lock::take_and_remove(&folder.path().join("lock"))?;
     let _lock = lock.ok_or_else(|| Failure::locked(format!("{place} is being worked on by another process")))?;
@@ -62,7 +72,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     }
     folder.write("parameters.safetensors", &parameters(&settings)?)?;
     let names = series_names(settings.iter().flat_map(|setting| &setting.runs));
-    figure(&file, &settings, &names).write(&folder, "figure")?;
+    figures::write(&folder, &figure(&file, &settings, &names), "figure")?;
     let predictors = predictors(&settings);
     if let Some(rows) = &predictors {
         folder.write("predictor.csv", rows.as_bytes())?;
@@ -84,8 +94,6 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 
 /// The last file that a run writes.
 const SUMMARY: &str = "summary.json";
-/// The folder of several runs' checkpoints.
-const RUNS: &str = "runs";
 
 fn default_folder(spec: &Path) -> PathBuf {
     PathBuf::from("results").join(stem(spec))
@@ -127,15 +135,20 @@ fn claim(folder: &Folder, plan: &str, args: &RunArgs) -> Result<(), Failure> {
                 folder.remove(SUMMARY)?;
                 remove_checkpoints(folder)?;
             }
-            folder.write("run.toml", plan.as_bytes()).map(|_| ())
+            folder.write("run.toml", plan.as_bytes())?;
+            Ok(())
         }
     }
 }
 
 /// Once all files are written they are of no use.
 fn remove_checkpoints(folder: &Folder) -> Result<(), Failure> {
-    folder.remove(RUNS)?;
-    folder.remove(checkpoint::FILE)
+    Ok(checkpoints::remove_all(folder.path())?)
+}
+
+/// Whether a folder holds a run of ours, by the first line of its `run.toml`.
+pub fn is_a_run(path: &Path) -> bool {
+    std::fs::read(path.join("run.toml")).is_ok_and(|text| text.starts_with(b"# stepwell "))
 }
 
 fn run_settings(
@@ -152,11 +165,16 @@ fn run_settings(
     // one run has the folder to itself, several have a folder each where they are long
     let alone = jobs.len() == 1;
     for (k, job) in jobs.iter_mut().enumerate() {
-        let place = if alone { folder.path().into() } else { folder.path().join(format!("{RUNS}/{k:05}")) };
-        job.keeper = Some(Keeper::new(&place, &format!("run {k} of\n{plan}")));
+        job.description = format!("run {k} of\n{plan}");
     }
+    let place = |job: &drive::Job<'_>| {
+        let number = || job.description.split(' ').nth(1).and_then(|k| k.parse::<u64>().ok()).unwrap_or(0);
+        if alone { folder.path().into() } else { folder.path().join(format!("{RUNS}/{:05}", number())) }
+    };
     let bar = progress::bar(jobs.len() as u64, "runs");
-    let mut outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?.into_iter();
+    let terminal = Terminal { bar: &bar, clock: Clock::start() };
+    let watch = Checkpoints::new(&terminal, every(), &warn, place);
+    let mut outcomes = run_watched(&jobs, &watch).map_err(|error| explain(error, file))?.into_iter();
     bar.finish_and_clear();
     drop(jobs);
     let with_runs =
@@ -164,36 +182,35 @@ fn run_settings(
     Ok(prepared.into_iter().map(with_runs).collect())
 }
 
-/// The last parameters: `theta` of one run; of several `LABEL/SEED`, numbered where labels repeat.
+/// The last parameters by their names in PyTorch's layout, as in `layer1.weight`; of several runs behind `LABEL/SEED/`, labels
+/// being numbered where they repeat.
 fn parameters(settings: &[Setting]) -> Result<Vec<u8>, Failure> {
+    let mut named = Container::default();
     if let [Setting { runs, .. }] = settings
         && let [run] = &runs[..]
     {
-        return parameters_file(&[("theta".into(), &run.theta)]);
+        named.tensors.clone_from(&run.parameters);
+        return Ok(to_bytes(&named)?);
     }
-    let mut named = Vec::new();
     for (k, setting) in settings.iter().enumerate() {
         let label = &setting.label;
         let repeats = settings.iter().filter(|other| other.label == *label).count() > 1;
         let label = if repeats { format!("{label} ({k})") } else { label.clone() };
-        named.extend(setting.runs.iter().map(|run| (format!("{label}/{}", run.seed), &run.theta[..])));
+        for run in &setting.runs {
+            let one =
+                |tensor: &Tensor| Tensor { name: format!("{label}/{}/{}", run.seed, tensor.name), ..tensor.clone() };
+            named.tensors.extend(run.parameters.iter().map(one));
+        }
     }
-    parameters_file(&named)
+    Ok(to_bytes(&named)?)
 }
 
-/// `step,series,value` for one run; labelled columns before them for several.
+/// All records, those after the last step included.
 fn csv(settings: &[Setting]) -> String {
-    if let [Setting { runs, .. }] = settings
-        && let [run] = &runs[..]
-    {
-        let mut out = String::from("step,series,value\n");
-        append_csv(&mut out, "", &run.records);
-        return out;
-    }
-    let mut out = String::from("run,seed,step,series,value\n");
+    let mut out = String::from(HEADER);
     for setting in settings {
         for run in &setting.runs {
-            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.all_records);
         }
     }
     out
@@ -251,7 +268,7 @@ fn summary(settings: &[Setting], names: &[String]) -> Value {
             "diverged_at": step,
             "last": last.collect::<Map<_, _>>(),
             "stabilization": {
-                "phase": found.phase.name(), "from": found.from, "to": found.to,
+                "phase": found.behavior.name(), "from": found.from, "to": found.to,
                 "level": number(found.level), "p10": number(found.p10), "p90": number(found.p90),
             },
         });
@@ -320,8 +337,8 @@ fn diverged_text(setting: &Setting) -> String {
 fn phases_text(setting: &Setting) -> String {
     if let [run] = &setting.runs[..] {
         let found = run.stabilization;
-        return match found.phase {
-            Phase::Stabilized => {
+        return match found.behavior {
+            Behavior::Stabilizes => {
                 format!(
                     "stabilized at {} [{}, {}] from step {}",
                     short(found.level),
@@ -333,7 +350,7 @@ fn phases_text(setting: &Setting) -> String {
             phase => phase.name().into(),
         };
     }
-    let stabilized = setting.runs.iter().filter(|run| run.stabilization.phase == Phase::Stabilized);
+    let stabilized = setting.runs.iter().filter(|run| run.stabilization.behavior == Behavior::Stabilizes);
     let levels: Vec<f64> = stabilized.map(|run| run.stabilization.level).collect();
     let share = share_text(&Share::of(levels.len(), setting.runs.len()));
     if levels.is_empty() {

@@ -41,7 +41,7 @@ fn resolved(path: &Path, (name, text): (String, String), sets: &[String]) -> Res
     }
     let file = SpecFile::from_text(path, name, text, sets)?;
     check(&file)?;
-    file.resolved()
+    Ok(file.spec.to_toml())
 }
 
 #[cfg(feature = "deep")]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use stepwell::spec::nearest;
 use stepwell::theory::claims::{Claim, Finding, Verdict, claim, claims};
 use stepwell::theory::toy_certificates::{
     Certified, Inequality, Lemma, assemble, certify_alternation, certify_level, largest_gamma_max, toy_theorem,
@@ -13,7 +14,6 @@ use stepwell::theory::toy_certificates::{
 use crate::cli::{BoundSide, VerifyArgs};
 use crate::failure::{Failure, code};
 use crate::output::{print, print_json, table};
-use crate::spec_file::nearest;
 
 /// The names that take numbers of the user's; the last is no claim of the notes.
 const ALTERNATION: &str = "toy-alternation";

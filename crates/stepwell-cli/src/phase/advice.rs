@@ -4,12 +4,13 @@ use serde_json::{Map, Value, json};
 use stepwell::metrics::Thresholds;
 use stepwell::spec::{DecaySpec, Spec};
 use stepwell::statistics::{Band, Share, quantile};
+use stepwell::words::{band_text, percent, probe_words, share_text, short, thousands};
 
 use super::protocol::{Protocol, scale};
 use super::report::{of_share, of_thresholds};
 use super::trial::{Fate, Point, measured};
 use crate::failure::Failure;
-use crate::output::{band_json, band_text, number, percent, probe_words, share_text, short, table, thousands};
+use crate::output::{band_json, number, table};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,14 @@
 //! The phase diagram: shares of fates over the step size, what runs reach, and the thresholds.
 
-use plotters::style::RGBColor;
 use stepwell::statistics::{Band, Share};
+use stepwell::words::{capitalized, probe_words, short};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::report::Diagram;
 use super::trial::{Fate, Point, measured};
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{capitalized, probe_words, short};
 
 const GRADIENT_DESCENT: RGBColor = COLORS[4];
 const MEAN_SQUARE: RGBColor = COLORS[3];

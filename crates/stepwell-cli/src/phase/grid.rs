@@ -114,7 +114,7 @@ pub fn zero(points: &[Point], value: impl Fn(&Point) -> f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use stepwell::metrics::stabilization;
+    use stepwell::verdict::stabilization;
 
     use super::super::trial::Trial;
     use super::*;

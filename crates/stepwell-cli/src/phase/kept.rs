@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
-use stepwell::metrics::{Phase, Stabilization, Thresholds};
+use stepwell::metrics::Thresholds;
+use stepwell::verdict::{Behavior, Stabilization};
 
 use super::trial::{Closer, Fate, Trial};
 use crate::failure::Failure;
-use crate::store::Lock;
 use crate::sweep::plan::hex;
+use stepwell_store::lock::Lock;
 
 /// The name of the file: a line a trial, with what it is a trial of and a checksum.
 pub const FILE: &str = "trials.tsv";
@@ -72,8 +73,8 @@ fn checksum(text: &str) -> String {
 fn to_line(key: &str, trial: &Trial) -> String {
     use std::fmt::Write;
     let Trial { fate, stabilization, first_loss, finals, closer } = trial;
-    let Stabilization { phase, from, to, level, p10, p90, trend } = stabilization;
-    let (fate, phase) = (fate.name(), phase.name());
+    let Stabilization { behavior, from, to, level, p10, p90, trend } = stabilization;
+    let (fate, phase) = (fate.name(), behavior.name());
     let mut text =
         format!("{key}\t{fate}\t{phase}\t{from}\t{to}\t{level:?}\t{p10:?}\t{p90:?}\t{trend:?}\t{first_loss:?}");
     let _ = match closer {
@@ -114,7 +115,7 @@ fn from_line(line: &[u8]) -> Option<(String, Trial)> {
         }
     };
     let stabilization = Stabilization {
-        phase: Phase::ALL.into_iter().find(|known| known.name() == *phase)?,
+        behavior: Behavior::ALL.into_iter().find(|known| known.name() == *phase)?,
         from: from.parse().ok()?,
         to: to.parse().ok()?,
         level: number(level)?,
@@ -140,7 +141,7 @@ mod tests {
 
     fn trial() -> Trial {
         let stabilization = Stabilization {
-            phase: Phase::TooShort,
+            behavior: Behavior::CannotTell,
             from: 3,
             to: 9,
             level: 1.4216162873995314e-06,

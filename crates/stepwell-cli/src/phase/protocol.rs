@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use stepwell::data::Dataset;
 use stepwell::metrics::Thresholds;
+use stepwell::record::RecordPlan;
 use stepwell::spec::{DataSpec, DecaySpec, Draw, LinearWarmup, Prepared, Spec, WarmupSpec};
 use stepwell::statistics::quantile;
 
@@ -91,7 +92,7 @@ impl Protocol {
     pub fn trials_name(&self, prepared: &Prepared, seed: u64) -> Result<String, Failure> {
         let mut hash = Sha256::new();
         let spec = self.file.with_spec(prepared.spec().clone());
-        hash.update(format!("{}\n{}", env!("CARGO_PKG_VERSION"), spec.resolved_anywhere()?));
+        hash.update(format!("{}\n{}", env!("CARGO_PKG_VERSION"), spec.resolved_anywhere()));
         let data = self.data_of(prepared, seed)?;
         for value in data.train.x.iter_rows().flatten().chain(&data.train.y) {
             hash.update(value.to_le_bytes());
@@ -113,9 +114,9 @@ impl Protocol {
         let one = |seed| -> Result<Thresholds, Failure> {
             let data = self.data_of(&prepared, seed)?;
             let moments = prepared.batch_moments(data.train.len());
-            let runner = prepared.start(seed, data);
-            let unit = runner.step_size() / prepared.schedule().at(0);
-            Ok(in_units(runner.small_step_thresholds(moments), unit))
+            let start = prepared.session_on(seed, data, RecordPlan::default());
+            let thresholds = start.landscape().small_step_thresholds(start.theta(), moments);
+            Ok(in_units(thresholds, start.step_size() / prepared.schedule().at(0)))
         };
         let all = (1..=THRESHOLD_SEEDS).map(one).collect::<Result<Vec<_>, _>>()?;
         let median = |f: fn(&Thresholds) -> f64| quantile(&all.iter().map(f).collect::<Vec<_>>(), 0.5);

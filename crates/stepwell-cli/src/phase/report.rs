@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use stepwell::metrics::Thresholds;
 use stepwell::statistics::Share;
+use stepwell::words::{percent, probe_words, short};
 
 use super::trial::{ALONG, Fate, Point, measured};
-use crate::output::{band_json, number, percent, probe_words, short, table};
+use crate::output::{band_json, number, table};
 
 /// What was measured over the step size.
 pub struct Diagram {

@@ -1,11 +1,14 @@
 //! Runs at one step size: what becomes of each, and what is measured of it.
 
 use rayon::prelude::*;
-use stepwell::metrics::{Phase, Stabilization, Thresholds, stabilization};
-use stepwell::probe::{Instruments, Probe};
-use stepwell::run::{Runner, Status};
+use stepwell::metrics::Thresholds;
+use stepwell::probe::Probe;
+use stepwell::record::RecordPlan;
+use stepwell::run::Status;
+use stepwell::session::Session;
 use stepwell::spec::{ModelSpec, Prepared};
 use stepwell::statistics::{Band, Share, quantile};
+use stepwell::verdict::{Behavior, Stabilization, stabilization};
 
 use super::protocol::{Protocol, in_units};
 use crate::failure::Failure;
@@ -38,13 +41,13 @@ impl Fate {
         }
     }
 
-    fn of(diverged: bool, phase: Phase) -> Self {
+    fn of(diverged: bool, phase: Behavior) -> Self {
         match phase {
             _ if diverged => Self::Diverges,
-            Phase::Diverged => Self::Diverges,
-            Phase::Stabilized => Self::Stabilizes,
-            Phase::Falling | Phase::Converged => Self::Converges,
-            Phase::Rising | Phase::TooShort => Self::Undecided,
+            Behavior::Diverges => Self::Diverges,
+            Behavior::Stabilizes => Self::Stabilizes,
+            Behavior::Falling | Behavior::Converges => Self::Converges,
+            Behavior::Rising | Behavior::CannotTell => Self::Undecided,
         }
     }
 }
@@ -95,8 +98,6 @@ const SLICE: u64 = 1 << 16;
 const LOSSES: u64 = 200;
 /// Batch sharpness is measured at every so manieth of them.
 const SHARPNESS_EVERY: u64 = LOSSES / (ALONG as u64 - 1);
-/// Steps over which two nearby runs are compared.
-const LYAPUNOV_STEPS: u64 = 4_000;
 
 impl Point {
     /// The runs of some seeds at a step size; the first `closer` of them are looked at more closely.
@@ -194,24 +195,22 @@ fn is_shown(probe: Probe) -> bool {
 
 fn trial(protocol: &Protocol, prepared: &Prepared, seed: u64, closer: bool) -> Result<Trial, Failure> {
     let data = protocol.data_of(prepared, seed)?;
-    let instruments = prepared.instruments(&data);
-    let moments = prepared.batch_moments(data.train.len());
-    let mut runner = prepared.start(seed, data);
-    let unit = runner.step_size() / prepared.schedule().at(0);
+    let mut session = prepared.session_on(seed, data, RecordPlan::default());
+    let unit = session.step_size() / prepared.schedule().at(0);
     let last_large = prepared.schedule().last_step_before_decay(prepared.spec().steps);
-    let large = LargePhase::record(&mut *runner, &instruments, last_large, closer);
-    while runner.advance(SLICE) == Status::Running && !interrupt::stopped() {}
-    let finals = finals(&*runner, prepared, &instruments);
-    let diverged_at = match runner.status() {
+    let large = LargePhase::record(&mut session, last_large, closer);
+    while session.advance(SLICE) == Status::Running && !interrupt::stopped() {}
+    let finals = finals(&session, prepared);
+    let diverged_at = match session.status() {
         Status::Diverged { step } => Some(step),
-        _ => finals.is_empty().then_some(runner.steps()),
+        _ => finals.is_empty().then_some(session.steps()),
     };
     let stabilization = stabilization(&large.steps, &large.losses, last_large, diverged_at);
-    let fate = Fate::of(diverged_at.is_some(), stabilization.phase);
+    let fate = Fate::of(diverged_at.is_some(), stabilization.behavior);
     let first_loss = large.losses.first().copied().unwrap_or(f64::NAN);
     let closer = closer.then(|| {
         let unknown = Thresholds { gradient_descent: f64::NAN, mean_square: f64::NAN };
-        let reached = if diverged_at.is_none() { runner.thresholds(moments) } else { unknown };
+        let reached = if diverged_at.is_none() { session.thresholds() } else { unknown };
         Closer {
             reached: in_units(reached, unit),
             lyapunov: large.lyapunov,
@@ -233,7 +232,7 @@ struct LargePhase {
 }
 
 impl LargePhase {
-    fn record(runner: &mut dyn Runner, instruments: &Instruments, last_large: u64, closer: bool) -> Self {
+    fn record(session: &mut Session, last_large: u64, closer: bool) -> Self {
         let (steps, losses) = (Vec::new(), Vec::new());
         let mut out = Self { steps, losses, sharpness: [f64::NAN; ALONG], lyapunov: f64::NAN };
         for k in 0..=LOSSES {
@@ -241,16 +240,16 @@ impl LargePhase {
             if out.steps.last() == Some(&step) {
                 continue;
             }
-            if matches!(runner.advance(step - runner.step()), Status::Diverged { .. }) || interrupt::stopped() {
+            if matches!(session.advance(step - session.step()), Status::Diverged { .. }) || interrupt::stopped() {
                 break;
             }
             out.steps.push(step);
-            out.losses.push(value(runner, instruments, Probe::TrainLoss));
+            out.losses.push(value(session, Probe::TrainLoss));
             if closer && k.is_multiple_of(SHARPNESS_EVERY) {
-                out.sharpness[(k / SHARPNESS_EVERY) as usize] = value(runner, instruments, Probe::BatchSharpness);
+                out.sharpness[(k / SHARPNESS_EVERY) as usize] = value(session, Probe::BatchSharpness);
             }
             if closer && k == LOSSES / 2 {
-                out.lyapunov = runner.lyapunov(LYAPUNOV_STEPS.min(last_large - step));
+                out.lyapunov = value(session, Probe::Lyapunov);
             }
         }
         out
@@ -264,14 +263,14 @@ impl LargePhase {
     }
 }
 
-fn value(runner: &dyn Runner, instruments: &Instruments, probe: Probe) -> f64 {
-    runner.measure(instruments, &[probe]).first().map_or(f64::NAN, |measurement| measurement.1)
+fn value(session: &Session, probe: Probe) -> f64 {
+    session.measure(&[probe]).first().map_or(f64::NAN, |measurement| measurement.1)
 }
 
 /// The losses and measures of sparsity that the spec records, and the model's own measure of sparsity, now; nothing if the
 /// run has diverged.
-fn finals(runner: &dyn Runner, prepared: &Prepared, instruments: &Instruments) -> Vec<(String, f64)> {
-    if matches!(runner.status(), Status::Diverged { .. }) {
+fn finals(session: &Session, prepared: &Prepared) -> Vec<(String, f64)> {
+    if matches!(session.status(), Status::Diverged { .. }) {
         return Vec::new();
     }
     let record = &prepared.spec().record;
@@ -283,7 +282,7 @@ fn finals(runner: &dyn Runner, prepared: &Prepared, instruments: &Instruments) -
         ModelSpec::ScalarToy => None,
     };
     probes.extend(sparsity.filter(|probe| !probes.contains(probe)));
-    let found = runner.measure(instruments, &probes);
+    let found = session.measure(&probes);
     let finite = found.first().is_some_and(|(_, loss)| loss.is_finite());
     let named = found.into_iter().map(|(name, value)| (name.into_owned(), value));
     if finite { named.collect() } else { Vec::new() }

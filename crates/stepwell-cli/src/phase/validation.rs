@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 use stepwell::statistics::Share;
+use stepwell::words::{band_text, share_text, short};
 
 use super::advice::{Advice, Question, advise};
 use super::protocol::Protocol;
 use super::report::of_share;
 use super::trial::Fate;
 use crate::failure::Failure;
-use crate::output::{band_json, band_text, share_text, short, table};
+use crate::output::{band_json, table};
 use crate::progress;
 
 /// The advice on each data set.

@@ -1,10 +1,5 @@
-//! Reports of folders of results: `read` -> `experiment` -> `model` -> `page`; beside it figures and event files.
+//! Reports of folders of results: what is read from them, how they are made again, and event files.
 
-mod encoding;
-pub mod experiment;
-mod model;
-pub mod page;
-pub mod print;
 mod read;
 mod records_csv;
 pub mod remake;

@@ -94,7 +94,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{append_csv, run_prefix};
+    use crate::records_rows::{append_csv, run_prefix};
 
     #[test]
     fn what_was_written_is_read_to_the_bit() {
@@ -106,11 +106,11 @@ mod tests {
             records.push("rank", step as u64, -value);
         }
         let mut csv = String::from("run,seed,step,series,value\n");
-        append_csv(&mut csv, &run_prefix(label, "published"), &records);
+        append_csv(&mut csv, &run_prefix(label, 3), &records);
         append_csv(&mut csv, &run_prefix("second", 7), &records);
         let back = parse(&csv).unwrap();
         assert_eq!(back.len(), 2);
-        assert_eq!((back[0].label.as_str(), back[0].seed.as_str()), (label, "published"));
+        assert_eq!((back[0].label.as_str(), back[0].seed.as_str()), (label, "3"));
         for run in &back {
             for (a, b) in run.records.series.iter().zip(&records.series) {
                 assert_eq!((&a.name, &a.steps), (&b.name, &b.steps));

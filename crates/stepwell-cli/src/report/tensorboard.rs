@@ -8,11 +8,10 @@
 use std::path::{Path, PathBuf};
 
 use stepwell::record::Records;
+use stepwell_plot::report::experiment::{Experiment, Run, full_label};
 
-use super::experiment::{Experiment, Run};
-use super::model::full_label;
 use crate::failure::Failure;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// The name of each file; readers look for `tfevents` in it.
 const FILE: &str = "events.out.tfevents.0000000000.stepwell";

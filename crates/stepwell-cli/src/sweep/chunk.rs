@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
+use stepwell_lab::drive::Watch;
+use stepwell_lab::error::LabError;
 
 use crate::arrays::Files;
-use crate::checkpoint::Keeper;
-use crate::ensemble::{Job, Outcome, Trouble, run_one};
+use crate::ensemble::{Job, Outcome, run_one};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::sweep::plan::{Plan, PlannedRun};
@@ -106,7 +107,7 @@ pub struct Rows {
 
 impl Rows {
     fn push(&mut self, run: u64, outcome: &Outcome) {
-        for series in &outcome.records.series {
+        for series in &outcome.all_records.series {
             let count = series.steps.len();
             let name = self.names.iter().position(|name| *name == series.name).unwrap_or_else(|| {
                 self.names.push(series.name.to_string());
@@ -148,8 +149,8 @@ impl Preparations {
     }
 }
 
-/// Computes a chunk's runs one after the other and tells `seen` of each; `None` if it was stopped on the way. A long run
-/// goes on from the checkpoint in `place`.
+/// Computes a chunk's runs of the plan that `hash` names one after the other and tells `seen` of each; `None` if it was stopped on
+/// the way.
 ///
 /// # Errors
 /// If a checkpoint cannot be written.
@@ -157,13 +158,14 @@ pub fn compute(
     plan: &Plan,
     preparations: &Preparations,
     chunk: u64,
-    place: Option<&Keeper>,
+    hash: &str,
+    watch: &dyn Watch,
     mut seen: impl FnMut(&RunEnd) -> bool,
 ) -> Result<Option<(Rows, Vec<RunEnd>)>, Failure> {
     let (mut rows, mut ends) = (Rows::default(), Vec::new());
     for run in plan.runs_of(chunk) {
         let planned = plan.run(run);
-        let one = || outcome(plan, preparations, planned, place);
+        let one = || outcome(plan, preparations, planned, hash, watch);
         let outcome = catch_unwind(AssertUnwindSafe(one)).unwrap_or_else(|panic| Ok(Err(panic_text(&*panic))))?;
         if interrupt::stopped() {
             return Ok(None);
@@ -192,7 +194,8 @@ fn outcome(
     plan: &Plan,
     preparations: &Preparations,
     run: PlannedRun,
-    place: Option<&Keeper>,
+    hash: &str,
+    watch: &dyn Watch,
 ) -> Result<Computed, Failure> {
     let prepared = match preparations.get(plan, run.setting) {
         Ok(prepared) => prepared,
@@ -200,11 +203,12 @@ fn outcome(
     };
     let spec = prepared.spec();
     let costly_everywhere = run.seed_index < spec.record.costly_seeds;
-    let job = Job { keeper: place.cloned(), ..Job::new(&prepared, run.seed, costly_everywhere) };
-    match run_one(&job) {
+    let description = format!("run {} of plan {hash}", run.run);
+    let job = Job { description, ..Job::new(&prepared, run.seed, costly_everywhere) };
+    match run_one(&job, watch) {
         Ok(outcome) => Ok(Ok((outcome, spec.steps))),
-        Err(Trouble::Spec(error)) => Ok(Err(error.to_string())),
-        Err(Trouble::Checkpoint(failure)) => Err(failure),
+        Err(LabError::Spec(error)) => Ok(Err(error.to_string())),
+        Err(error) => Err(Failure::of(error)),
     }
 }
 
@@ -217,7 +221,7 @@ fn ended(run: u64, outcome: &Outcome, steps: u64) -> RunEnd {
         run,
         end,
         step,
-        phase: outcome.stabilization.phase.name().into(),
+        phase: outcome.stabilization.behavior.name().into(),
         level: outcome.stabilization.level,
         error: String::new(),
         last: outcome.records.series.iter().map(|series| (series.name.to_string(), series.last())).collect(),

@@ -9,12 +9,12 @@ use parquet::file::writer::SerializedFileWriter;
 use toml::Value;
 
 use crate::failure::Failure;
-use crate::store::Folder;
 use crate::sweep::chunk::RunEnd;
 use crate::sweep::chunk_file::{ChunkFile, PROPERTIES, SCHEMA};
 use crate::sweep::folder::SweepFolder;
 use crate::sweep::plan::Plan;
 use crate::sweep::table::{Table, Values};
+use stepwell_store::folder::Folder;
 
 /// What was collected.
 pub struct Collected {
@@ -47,7 +47,7 @@ pub fn collect(folder: &SweepFolder, out: &Path, partial: bool) -> Result<Collec
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let target = Folder::create(parent)?;
     let (mut ends, mut rows) = (Vec::new(), 0);
-    target.write_with(out, |file| {
+    target.write_with::<Failure>(out, |file| {
         let write = if csv { write_csv } else { write_parquet };
         rows = write(folder, &chunks, file, &mut ends)?;
         Ok(())

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use stepwell::data::{Dataset, Samples};
-use stepwell::run::{Recording, Status};
+use stepwell::run::Status;
 
 use crate::arrays::Files;
 use crate::interrupt;
@@ -51,31 +51,30 @@ fn try_run(plan: &Plan, run: u64) -> Result<Estimate, String> {
     // the data set of a file or of NumPy's stream is read once; one that is drawn for each seed counts for each run
     let preparation = started.elapsed();
     let data = prepared.data(run.seed).map_err(|error| error.to_string())?;
-    let runner = prepared.start(run.seed, data.clone());
-    let instruments = prepared.instruments(&data);
     let spec = prepared.spec();
     let record_plan = prepared.record_plan(run.seed_index < spec.record.costly_seeds);
-    let mut recording = Recording::new(runner, &instruments, &record_plan);
+    let points = record_plan.steps().len() as f64;
+    let mut session = prepared.session_on(run.seed, data.clone(), record_plan);
     let elapsed = || (started.elapsed() - preparation).as_secs_f64();
     // from one recording step to the next, or in parts where these are far apart
     let mut slice = 1;
     let (mut step, mut dense) = (0, None);
-    while recording.advance(slice) == Status::Running && elapsed() < PATIENCE && !interrupt::requested() {
+    while session.advance(slice) == Status::Running && elapsed() < PATIENCE && !interrupt::requested() {
         step += slice;
         if step > spec.record.first {
             dense.get_or_insert((step, elapsed()));
             slice = (2 * slice).min(1 << 14);
         }
     }
-    let seconds_per_run = match (recording.status(), dense) {
+    let seconds_per_run = match (session.status(), dense) {
         (Status::Running, Some((from, until))) if step > from => {
             until + (elapsed() - until) / (step - from) as f64 * (spec.steps - from) as f64
         }
         (Status::Running, _) => elapsed() * spec.steps as f64 / step.max(1) as f64,
         _ => elapsed(),
     };
-    let records = recording.records();
-    let rows = record_plan.grid.len() as f64 * records.series.len() as f64;
+    let records = session.records();
+    let rows = points * records.series.len() as f64;
     Ok(Estimate {
         seconds_per_run,
         longest_run: seconds_per_run,

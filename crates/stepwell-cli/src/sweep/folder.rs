@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint;
 use crate::failure::Failure;
-use crate::store::{Folder, Lock};
 use crate::sweep::chunk::{End, RunEnd};
 use crate::sweep::chunk_file::ChunkFile;
 use crate::sweep::estimate::estimate;
 use crate::sweep::plan::Plan;
+use stepwell_store::checkpoints;
+use stepwell_store::folder::Folder;
+use stepwell_store::lock::Lock;
 
 /// A folder with a frozen plan.
 pub struct SweepFolder {
@@ -64,7 +65,9 @@ impl SweepFolder {
     /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
     /// soon as it has results. Where the sweep's file leaves it open, it is decided here whether the runs are long.
     pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, Failure> {
-        let folder = Folder::create(path)?;
+        let folder = Folder::claim(path, |path| {
+            fs::read_to_string(path.join(PLAN_FILE)).is_ok_and(|text| text.starts_with("# A frozen plan."))
+        })?;
         if open {
             // what was decided once stays so, however fast the machine is today
             let there = folder.read(PLAN_FILE).and_then(|text| Plan::thaw(&String::from_utf8(text).ok()?).ok());
@@ -143,7 +146,7 @@ impl SweepFolder {
     /// Writes the file of a chunk, whole or not at all.
     pub fn write(&self, chunk: u64, bytes: &[u8]) -> Result<(), Failure> {
         match self.chunks.write(&chunk_name(chunk), bytes) {
-            Err(failure) if !self.has(chunk) => Err(failure),
+            Err(failure) if !self.has(chunk) => Err(failure.into()),
             // written here, or by another process with the same bytes
             _ => Ok(()),
         }
@@ -160,7 +163,7 @@ impl SweepFolder {
         match taken {
             // whoever has written the chunk removes the folder of its run
             Err(_) if self.has(chunk) => Ok(None),
-            taken => taken,
+            taken => Ok(taken?),
         }
     }
 
@@ -172,7 +175,7 @@ impl SweepFolder {
     /// Removes the folder of a long run whose chunk is written.
     pub fn remove_run_folder(&self, run: u64) {
         if self.plan.long_runs {
-            let _ = fs::remove_dir_all(self.run_folder(run));
+            let _ = checkpoints::remove_run(&self.run_folder(run));
         }
     }
 
@@ -181,7 +184,7 @@ impl SweepFolder {
         let entries = fs::read_dir(self.path.join(RUNS)).into_iter().flatten().flatten();
         let one = |entry: fs::DirEntry| {
             let run = entry.file_name().to_str()?.parse().ok()?;
-            Some((run, checkpoint::steps_taken(&entry.path())?))
+            Some((run, checkpoints::steps_taken(&entry.path())?))
         };
         let mut all: Vec<(u64, u64)> = entries.filter_map(one).filter(|(run, _)| !self.has(*run)).collect();
         all.sort_unstable();
@@ -211,7 +214,7 @@ impl SweepFolder {
 
     /// Removes what killed processes left behind, once nobody needs it any more.
     pub fn tidy(&self) {
-        let _ = fs::remove_dir_all(self.path.join(RUNS));
+        let _ = checkpoints::remove_all(&self.path);
         let Ok(entries) = fs::read_dir(self.chunks.path()) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();

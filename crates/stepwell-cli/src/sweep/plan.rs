@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stepwell::spec::{Prepared, Spec};
+use stepwell::spec::{Prepared, Spec, from_table, put_key};
 
 use crate::arrays::Files;
 use crate::failure::Failure;
-use crate::spec_file::put_key;
 use crate::sweep::axes::Settings;
 use crate::sweep::sweep_file::SweepFile;
 
@@ -129,8 +128,7 @@ impl Plan {
                 _ => put_key(&mut table, key, value.clone())?,
             }
         }
-        let spec: Spec =
-            table.try_into().map_err(|error: toml::de::Error| crate::spec_file::explained(error.message()))?;
+        let spec: Spec = from_table(table).map_err(|error| error.message())?;
         match variant {
             None => Ok(spec),
             Some(label) => {

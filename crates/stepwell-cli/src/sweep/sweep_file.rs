@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use stepwell::spec::put_key;
 
 use crate::commands::reproduce::embedded_spec;
 use crate::failure::Failure;
-use crate::spec_file::{SpecFile, located_toml};
+use crate::spec_file::{SpecFile, parse_as};
 use crate::sweep::axes::{self, Settings};
 
 /// A sweep as its author wrote it.
@@ -67,8 +68,7 @@ impl SweepFile {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::input(format!("{name}: {error}; expected a sweep in TOML, or the folder of one"))
         })?;
-        let mut file: Self =
-            toml::from_str(&text).map_err(|error| Failure::input(located_toml(&name, &text, &error)))?;
+        let mut file: Self = parse_as(&name, &text, &[])?;
         file.folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         file.check().map_err(|why| Failure::input(format!("{name}: {why}")))?;
         Ok(file)
@@ -102,14 +102,14 @@ impl SweepFile {
             Some(text) if !path.exists() => SpecFile::embedded(&format!("{}.toml", self.base), text, &[])?,
             _ => SpecFile::read(&path, &[])?,
         };
-        let mut table: toml::Table = toml::from_str(&spec.resolved_anywhere()?)
+        let mut table: toml::Table = toml::from_str(&spec.resolved_anywhere())
             .map_err(|error| Failure::other(format!("cannot read the resolved spec: {error}")))?;
         if !self.variants {
             table.remove("variants");
         }
         for (key, value) in axes::leaves(&self.set) {
             let value = self.with_absolute_path(&key, value);
-            crate::spec_file::put_key(&mut table, &key, value).map_err(|why| bad("set", &key, &why))?;
+            put_key(&mut table, &key, value).map_err(|why| bad("set", &key, &why))?;
         }
         Ok(table)
     }

@@ -6,14 +6,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use stepwell_lab::drive::Watch;
+use stepwell_store::checkpoints::Checkpoints;
+use stepwell_store::pace::Clock;
 
-use crate::checkpoint::Keeper;
+use crate::checkpoint::{every, warn};
+use crate::ensemble::Terminal;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::store::Lock;
 use crate::sweep::chunk::{End, Preparations, RunEnd, compute};
 use crate::sweep::chunk_file::to_bytes;
 use crate::sweep::folder::{Standing, SweepFolder};
+use stepwell_store::lock::Lock;
 
 /// Threads that compute chunks.
 pub struct Workers<'a> {
@@ -105,9 +109,13 @@ impl<'a> Workers<'a> {
             Ok(None) => return elsewhere.lock().unwrap_or_else(PoisonError::into_inner).push(chunk),
             Ok(Some(_)) if self.folder.has(chunk) => return self.count_of_others(chunk),
             Ok(Some(lock)) => {
-                let keeper = self.keeper(chunk);
                 let seen = |end: &RunEnd| self.seen(end);
-                match compute(&self.folder.plan, &self.preparations, chunk, keeper.as_ref(), seen) {
+                // runs are counted by their ends, not by this one
+                let hidden = ProgressBar::hidden();
+                let terminal = Terminal { bar: &hidden, clock: Clock::start() };
+                let kept = Checkpoints::new(&terminal, every(), &warn, |_| self.folder.run_folder(chunk));
+                let watch: &dyn Watch = if self.folder.plan.long_runs { &kept } else { &terminal };
+                match compute(&self.folder.plan, &self.preparations, chunk, &self.folder.hash, watch, seen) {
                     Ok(None) => return,
                     Ok(Some((rows, ends))) => to_bytes(&self.folder.hash, chunk, &rows, &ends)
                         .map(|bytes| (chunk, bytes, lock))
@@ -118,12 +126,6 @@ impl<'a> Workers<'a> {
         };
         // the receiver lives as long as the threads do
         let _ = sender.send(message);
-    }
-
-    /// Where the run of this chunk keeps its checkpoint, if it is long.
-    fn keeper(&self, chunk: u64) -> Option<Keeper> {
-        let description = || format!("run {chunk} of plan {}", self.folder.hash);
-        self.folder.plan.long_runs.then(|| Keeper::new(&self.folder.run_folder(chunk), &description()))
     }
 
     /// Another process has computed the chunk meanwhile.
@@ -163,7 +165,7 @@ impl<'a> Workers<'a> {
 
 /// The shares of a sweep that is under way.
 pub fn shares(standing: &Standing) -> String {
-    let diverged = crate::output::percent(standing.diverged as f64 / standing.done().max(1) as f64);
+    let diverged = stepwell::words::percent(standing.diverged as f64 / standing.done().max(1) as f64);
     let failed = if standing.failed > 0 { format!(", {} failed", standing.failed) } else { String::new() };
     format!("{diverged} diverged{failed}")
 }

@@ -1,6 +1,10 @@
 //! The figures, as distributions over seeds, from specs that are part of the program.
 
+mod over_seeds;
 mod published;
+mod quadratic;
+mod sde;
+mod toy;
 
 use stepwell::spec::Spec;
 
@@ -74,17 +78,22 @@ pub struct Question {
 /// Runs a figure's settings over seeds and finds in them what the figure shows.
 ///
 /// # Errors
-/// If the watcher wanted to stop before all runs had ended, or could not do its part.
+/// If the watcher wanted to stop before all runs had ended, or could not do its part; if step sizes are to be relative in a
+/// figure that is not of the paper.
 pub fn reproduce(question: &Question, watch: &dyn Watch) -> Result<Experiment, LabError> {
     let &Question { figure, seeds, fresh, relative } = question;
     let spec: Spec = toml::from_str(figure.text()).expect("specs of the program are sound");
     match figure {
+        Figure::Sde | Figure::Quadratic | Figure::Toy if relative => Err(LabError::Usage(format!(
+            "relative step sizes: {} has step sizes of its own, expected a figure of the paper",
+            figure.name()
+        ))),
         Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => {
             let asked = Asked { figure: figure.name().into(), seeds, fresh, relative };
             published::reproduce(asked, &spec, watch)
         }
-        Figure::Sde => Err(LabError::Stopped),
-        Figure::Quadratic => Err(LabError::Stopped),
-        Figure::Toy => Err(LabError::Stopped),
+        Figure::Sde => sde::reproduce(seeds, fresh, &spec, watch),
+        Figure::Quadratic => quadratic::reproduce(seeds, &spec, watch),
+        Figure::Toy => toy::reproduce(seeds, &spec, watch),
     }
 }

@@ -6,7 +6,6 @@ mod feature_sparsity;
 mod jacobian;
 mod kinks;
 mod mean_square;
-mod of_run;
 mod predictor;
 mod sharpness;
 mod spectrum;
@@ -21,7 +20,6 @@ pub use feature_sparsity::{
 pub use jacobian::{JacobianRank, jacobian, rank_of, row_norms2};
 pub use kinks::kinks;
 pub use mean_square::{BatchMoments, mean_square_threshold};
-pub use of_run::{bouncing, lyapunov};
 pub use predictor::predictor_grid;
 pub use sharpness::{hessian_vector, sharpness};
 pub use spectrum::{column_norms, effective_rank};

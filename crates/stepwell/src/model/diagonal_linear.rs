@@ -3,6 +3,7 @@
 use super::{Features, FullStep, Model};
 use crate::linalg::lanes::{self, combine_eights};
 use crate::linalg::{BLOCK, BlockUpdate, Blocked};
+use crate::tensor::{Layout, TensorLayout};
 
 /// `h(u, v; x) = sum_j u_j v_j x_j`, p = 2d parameters, `theta = [u_1..u_d, v_1..v_d]`.
 ///
@@ -28,6 +29,10 @@ impl Model for DiagonalLinear {
 
     fn inputs(&self) -> usize {
         self.d
+    }
+
+    fn layout(&self) -> Layout {
+        Layout(["u", "v"].map(|name| TensorLayout::row_major(name, vec![self.d])).into())
     }
 
     fn tape(&self) {}

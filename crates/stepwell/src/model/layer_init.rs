@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FullyConnected, UsualLayer};
+use super::{FullyConnected, Model};
 use crate::linalg::lanes;
 use crate::rng::Stream;
 
@@ -66,22 +66,21 @@ impl FullyConnected {
     pub fn draw(&self, weights: &[LayerInit], biases: &[LayerInit], stream: &mut Stream) -> Vec<f64> {
         let shapes = self.shapes();
         assert!(weights.len() == shapes.len() && biases.len() == shapes.len(), "one initialization a layer");
-        let layers: Vec<UsualLayer> = shapes
-            .into_iter()
-            .zip(weights.iter().zip(biases))
-            .map(|((fan_in, width, bias), (weights, biases))| {
-                let mut rows: Vec<f64> = (0..fan_in * width).map(|_| weights.draw(fan_in, stream)).collect();
-                if *weights == LayerInit::UnitRows {
-                    for row in rows.chunks_exact_mut(fan_in) {
-                        let norm = lanes::norm2(row).sqrt();
-                        row.iter_mut().for_each(|v| *v /= norm);
-                    }
+        let mut flat = Vec::with_capacity(self.parameters());
+        for ((fan_in, width, bias), (weights, biases)) in shapes.into_iter().zip(weights.iter().zip(biases)) {
+            let first = flat.len();
+            flat.extend((0..fan_in * width).map(|_| weights.draw(fan_in, stream)));
+            if *weights == LayerInit::UnitRows {
+                for row in flat[first..].chunks_exact_mut(fan_in) {
+                    let norm = lanes::norm2(row).sqrt();
+                    row.iter_mut().for_each(|v| *v /= norm);
                 }
-                let count = if bias { width } else { 0 };
-                UsualLayer { weights: rows, biases: (0..count).map(|_| biases.draw(fan_in, stream)).collect() }
-            })
-            .collect();
-        self.from_usual(&layers)
+            }
+            if bias {
+                flat.extend((0..width).map(|_| biases.draw(fan_in, stream)));
+            }
+        }
+        self.layout().from_pytorch(&flat)
     }
 }
 
@@ -89,31 +88,38 @@ impl FullyConnected {
 mod tests {
     use super::*;
     use crate::rng::Purpose;
+    use crate::tensor::Values;
 
-    fn layers(weights: LayerInit, biases: LayerInit) -> Vec<UsualLayer> {
+    /// Weights (row by row) and biases of the first of two layers.
+    fn first_layer(weights: LayerInit, biases: LayerInit) -> [Vec<f64>; 2] {
         let network = FullyConnected::new(50, &[400], &[true, false]);
         let theta = network.draw(&[weights; 2], &[biases; 2], &mut Stream::new(1, Purpose::Init));
-        network.to_usual(&theta)
+        let tensors = network.layout().tensors(&theta);
+        assert_eq!(tensors.len(), 3);
+        [0, 1].map(|k| match &tensors[k].values {
+            Values::F64(values) => values.clone(),
+            values => panic!("{values:?}"),
+        })
     }
 
     /// Second moments within five standard errors; bounds and signs exactly.
     #[test]
     fn named_initializations_have_their_scales() {
         let mean_square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>() / v.len() as f64;
-        let he = layers(LayerInit::He, LayerInit::Zeros);
-        assert!((mean_square(&he[0].weights) * 50.0 / 2.0 - 1.0).abs() < 5.0 * (2.0_f64 / 20_000.0).sqrt());
-        assert!(he[0].biases.len() == 400 && he[0].biases.iter().all(|b| *b == 0.0) && he[1].biases.is_empty());
-        let default = layers(LayerInit::FrameworkDefault, LayerInit::FrameworkDefault);
+        let [he, he_biases] = first_layer(LayerInit::He, LayerInit::Zeros);
+        assert!((mean_square(&he) * 50.0 / 2.0 - 1.0).abs() < 5.0 * (2.0_f64 / 20_000.0).sqrt());
+        assert!(he_biases.len() == 400 && he_biases.iter().all(|b| *b == 0.0));
+        let [default, default_biases] = first_layer(LayerInit::FrameworkDefault, LayerInit::FrameworkDefault);
         let bound = 1.0 / 50.0_f64.sqrt();
-        let most = default[0].weights.iter().chain(&default[0].biases).fold(0.0_f64, |m, v| m.max(v.abs()));
+        let most = default.iter().chain(&default_biases).fold(0.0_f64, |m, v| m.max(v.abs()));
         assert!(most <= bound && most > 0.999 * bound);
-        assert!((mean_square(&default[0].weights) * 150.0 - 1.0).abs() < 5.0 * 0.9 / 20_000.0_f64.sqrt());
-        let sign = layers(LayerInit::Sign(2.5), LayerInit::Uniform(0.1));
-        assert!(sign[0].weights.iter().all(|w| w.abs() == 2.5) && sign[0].biases.iter().all(|b| b.abs() <= 0.1));
-        let plus = sign[0].weights.iter().filter(|w| **w > 0.0).count() as f64;
+        assert!((mean_square(&default) * 150.0 - 1.0).abs() < 5.0 * 0.9 / 20_000.0_f64.sqrt());
+        let [sign, sign_biases] = first_layer(LayerInit::Sign(2.5), LayerInit::Uniform(0.1));
+        assert!(sign.iter().all(|w| w.abs() == 2.5) && sign_biases.iter().all(|b| b.abs() <= 0.1));
+        let plus = sign.iter().filter(|w| **w > 0.0).count() as f64;
         assert!((plus - 10_000.0).abs() < 5.0 * 5_000.0_f64.sqrt());
-        let unit = layers(LayerInit::UnitRows, LayerInit::Normal(3.0));
-        assert!(unit[0].weights.chunks(50).all(|row| (lanes::norm2(row) - 1.0).abs() < 1e-14));
-        assert!((mean_square(&unit[0].biases) / 9.0 - 1.0).abs() < 5.0 * (2.0_f64 / 400.0).sqrt());
+        let [unit, unit_biases] = first_layer(LayerInit::UnitRows, LayerInit::Normal(3.0));
+        assert!(unit.chunks(50).all(|row| (lanes::norm2(row) - 1.0).abs() < 1e-14));
+        assert!((mean_square(&unit_biases) / 9.0 - 1.0).abs() < 5.0 * (2.0_f64 / 400.0).sqrt());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::linalg::lanes;
+use crate::tensor::{Layout, TensorLayout};
 
 /// The linear predictor with d coefficients. With a square loss it is the quadratic of the notes.
 #[derive(Clone, Debug)]
@@ -25,6 +26,10 @@ impl Model for Linear {
 
     fn inputs(&self) -> usize {
         self.d
+    }
+
+    fn layout(&self) -> Layout {
+        Layout(vec![TensorLayout::row_major("beta", vec![self.d])])
     }
 
     fn tape(&self) {}

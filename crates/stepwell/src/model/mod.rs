@@ -7,7 +7,7 @@ mod linear;
 mod scalar_toy;
 
 pub use diagonal_linear::DiagonalLinear;
-pub use fully_connected::{FullyConnected, NetworkTape, UsualLayer};
+pub use fully_connected::{FullyConnected, NetworkTape};
 pub use layer_init::LayerInit;
 pub use linear::Linear;
 pub use scalar_toy::ScalarToy;
@@ -15,7 +15,7 @@ pub use scalar_toy::ScalarToy;
 use crate::data::Samples;
 use crate::linalg::{Blocked, Matrix};
 use crate::loss::Loss;
-use crate::tensor::{Tensor, Values};
+use crate::tensor::{Layout, TensorLayout};
 
 /// A parametric predictor `h(theta, x)` with one output.
 ///
@@ -30,6 +30,11 @@ pub trait Model: Clone + Send + Sync + 'static {
 
     /// Input dimension d.
     fn inputs(&self) -> usize;
+
+    /// The named tensors that `theta` is made of; by default one, called `theta`.
+    fn layout(&self) -> Layout {
+        Layout(vec![TensorLayout::row_major("theta", vec![self.parameters()])])
+    }
 
     /// A tape of the right size.
     fn tape(&self) -> Self::Tape;
@@ -82,11 +87,6 @@ pub trait Model: Clone + Send + Sync + 'static {
         for ((x, y), r) in samples.x.iter_rows().zip(&samples.y).zip(residuals) {
             *r = loss.residual(self.predict(theta, x, tape), *y);
         }
-    }
-
-    /// The parameters by name.
-    fn tensors(&self, theta: &[f64]) -> Vec<Tensor> {
-        vec![Tensor { name: "theta".into(), shape: vec![theta.len()], values: Values::F64(theta.to_vec()) }]
     }
 
     /// The coefficients `beta` with `h(theta, x) = <beta, x>`, for models that are linear in their input.

@@ -10,7 +10,7 @@ use super::files::{Array, ArraySource, shape};
 use super::model::{FullyConnectedSpec, LayersInit, PerLayer};
 use crate::data::{DataError, Dataset, Grid, Samples, SparseRegression, TeacherStudent};
 use crate::linalg::Matrix;
-use crate::model::{FullyConnected, LayerInit, UsualLayer};
+use crate::model::{FullyConnected, LayerInit, Model};
 
 /// A data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,7 +184,7 @@ impl TeacherStudentSpec {
         let key = format!("{}.teacher.given", Self::PLACE);
         let (given, shapes) = (&self.teacher.given, teacher.shapes());
         require(given.len() == shapes.len(), &key, format!("{} layers", given.len()), &format!("{}", shapes.len()))?;
-        let mut layers = Vec::new();
+        let mut flat = Vec::new();
         for (k, (layer, (fan_in, width, bias))) in given.iter().zip(shapes).enumerate() {
             let key = format!("{key}[{k}]");
             let biases = if bias { width } else { 0 };
@@ -193,9 +193,9 @@ impl TeacherStudentSpec {
                 && layer.biases.len() == biases;
             let expected = format!("{width} lists of {fan_in} weights and {biases} biases");
             require(right, &key, "another shape", &expected)?;
-            layers.push(UsualLayer { weights: layer.weights.concat(), biases: layer.biases.clone() });
+            layer.weights.iter().chain([&layer.biases]).for_each(|row| flat.extend(row));
         }
-        Ok(teacher.from_usual(&layers))
+        Ok(teacher.layout().from_pytorch(&flat))
     }
 
     /// The data set of a seed of our own stream.

@@ -29,7 +29,7 @@ pub struct Array {
 
 /// Whoever can read files for a spec; the library itself has none.
 pub trait ArraySource: Sync {
-    /// All arrays of a `.npz` file or a folder of `.npy` files, by name.
+    /// All arrays of a `.npy`, `.npz` or `.safetensors` file or a folder of `.npy` files, by name.
     ///
     /// # Errors
     /// A message that names the file and what is wrong with it.
@@ -47,15 +47,23 @@ impl ArraySource for NoFiles {
 
 impl ArraySpec {
     pub(super) fn read(&self, files: &dyn ArraySource) -> Result<Array, SpecError> {
-        let mut arrays = files.arrays(&self.path).map_err(SpecError::File)?;
-        let names = arrays.keys().cloned().collect::<Vec<_>>().join(", ");
-        match &self.array {
-            Some(name) => arrays
-                .remove(name)
-                .ok_or_else(|| refuse(&self.path, format!("no array `{name}`"), format!("one of: {names}"))),
-            None if arrays.len() == 1 => Ok(arrays.pop_first().expect("there is one").1),
-            None => Err(refuse(&self.path, format!("arrays {names}"), "`array = \"..\"` to say which")),
+        one_array(files.arrays(&self.path).map_err(SpecError::File)?, &self.path, self.array.as_deref())
+    }
+}
+
+/// The array of that name among those of the file `path`, or the only one.
+pub(super) fn one_array(
+    mut arrays: BTreeMap<String, Array>,
+    path: &str,
+    name: Option<&str>,
+) -> Result<Array, SpecError> {
+    let names = arrays.keys().cloned().collect::<Vec<_>>().join(", ");
+    match name {
+        Some(name) => {
+            arrays.remove(name).ok_or_else(|| refuse(path, format!("no array `{name}`"), format!("one of: {names}")))
         }
+        None if arrays.len() == 1 => Ok(arrays.pop_first().expect("there is one").1),
+        None => Err(refuse(path, format!("arrays {names}"), "`array = \"..\"` to say which")),
     }
 }
 

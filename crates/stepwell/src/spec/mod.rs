@@ -4,10 +4,14 @@ mod check;
 mod data;
 mod dynamics;
 mod files;
+mod init_file;
 mod model;
+mod place;
 mod prepare;
 mod record;
 mod schedule;
+mod set;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +23,7 @@ pub use data::{
 };
 pub use dynamics::{DynamicsSpec, EquationSpec, FixedLabelNoiseSpec, Indices, MiniBatchSpec, SdeSpec, SgdSpec};
 pub use files::{Array, ArraySource, ArraySpec, NoFiles};
+pub use init_file::{FlatOrder, InitFileSpec};
 pub use model::{DiagonalInit, FullyConnectedSpec, InitSpec, LayersInit, ModelSpec, PerLayer};
 pub use prepare::Prepared;
 pub use record::RecordSpec;
@@ -26,6 +31,8 @@ pub use schedule::{
     CosineSpec, DecaySpec, ExponentialWarmup, LinearWarmup, PieceSpec, PowerWarmup, RelativeTo, ScheduleSpec,
     WarmupSpec,
 };
+pub use set::put_key;
+pub use text::{from_table, nearest, parse_as};
 
 use crate::loss::Loss;
 
@@ -78,6 +85,56 @@ pub struct VariantSpec {
 }
 
 impl Spec {
+    /// A spec from its text.
+    ///
+    /// ```
+    /// use stepwell::spec::{Spec, SpecError};
+    ///
+    /// let text = r#"
+    ///     steps = 1000
+    ///     model = "diagonal_linear"
+    ///     loss = "half_mean_square"
+    ///     data.sparse_regression = { n = 10, d = 20, sparsity = 2 }
+    ///     init.diagonal = { alpha = 0.1 }
+    ///     dynamics.sgd = {}
+    ///     schedule.step_size = 0.1
+    /// "#;
+    /// let spec = Spec::from_toml(text)?;
+    /// assert_eq!(spec.steps, 1000);
+    /// assert_eq!(Spec::from_toml(&spec.to_toml())?, spec);
+    ///
+    /// // what is wrong is taken apart, for programs
+    /// let wrong = text.replace("step_size", "stepsize");
+    /// let Err(SpecError::Text { key, found, nearest, span, .. }) = Spec::from_toml(&wrong) else { panic!() };
+    /// assert_eq!((key.as_str(), found.as_str()), ("schedule.stepsize", "unknown key `stepsize`"));
+    /// assert_eq!((nearest.as_deref(), &wrong[span.unwrap()]), (Some("step_size"), "stepsize"));
+    /// # Ok::<(), SpecError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SpecError::Text`]: the key, what stands there, what was expected, and where. Values out of range are left to
+    /// [`prepare`](Self::prepare).
+    pub fn from_toml(text: &str) -> Result<Self, SpecError> {
+        parse_as(text, &[])
+    }
+
+    /// A spec from its text with changes, one `key=value` each: `schedule.step_size=0.2`, `variants.0.label=first`. What is
+    /// no TOML value is a string.
+    ///
+    /// # Errors
+    /// [`SpecError::Set`] if a change is to blame, else as [`from_toml`](Self::from_toml).
+    pub fn from_toml_with(text: &str, sets: &[String]) -> Result<Self, SpecError> {
+        parse_as(text, sets)
+    }
+
+    /// The spec as text with all defaults.
+    ///
+    /// # Panics
+    /// If a number is above 2^63 - 1, the largest whole number of TOML: not if the spec was read from text.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("whole numbers are at most 2^63 - 1")
+    }
+
     /// The spec with a variant's schedule and dynamics in place of its own, and without variants.
     pub fn with_variant(&self, variant: &VariantSpec) -> Self {
         let mut spec = self.clone();
@@ -107,8 +164,8 @@ impl Spec {
         if let DataSpec::File(file) = &mut self.data {
             change(&mut file.path);
         }
-        if let InitSpec::File(array) = &mut self.init {
-            change(&mut array.path);
+        if let InitSpec::File(file) = &mut self.init {
+            change(&mut file.path);
         }
         if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut self.dynamics
             && let Indices::File(array) = &mut s.indices

@@ -7,8 +7,9 @@ use serde::de::{self, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::check::{SpecError, require};
-use super::files::ArraySpec;
-use crate::model::{FullyConnected, LayerInit};
+use super::init_file::InitFileSpec;
+use crate::model::{DiagonalLinear, FullyConnected, LayerInit, Linear, Model, ScalarToy};
+use crate::tensor::Layout;
 
 /// A predictor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,18 @@ pub enum ModelSpec {
     DiagonalLinear,
     /// A fully connected ReLU network with one output.
     FullyConnected(FullyConnectedSpec),
+}
+
+impl ModelSpec {
+    /// The tensors of the parameters for `d` inputs.
+    pub(super) fn layout(&self, d: usize) -> Result<Layout, SpecError> {
+        Ok(match self {
+            Self::Linear => Linear::new(d).layout(),
+            Self::ScalarToy => ScalarToy.layout(),
+            Self::DiagonalLinear => DiagonalLinear::new(d).layout(),
+            Self::FullyConnected(spec) => spec.network(d, "model.fully_connected")?.layout(),
+        })
+    }
 }
 
 /// Shape of a fully connected network.
@@ -134,10 +147,11 @@ pub enum InitSpec {
     Layers(LayersInit),
     /// Independent normal parameters of this standard deviation, from the seed of the run.
     Normal(f64),
-    /// Exactly these.
+    /// Exactly these, in the model's own flat order: a network's layer by layer, the weights as inputs x outputs, row by
+    /// row, then the biases; a diagonal network's `u`, then `v`.
     Values(Vec<f64>),
     /// From a file.
-    File(ArraySpec),
+    File(InitFileSpec),
 }
 
 /// Constant layers of a diagonal network.

@@ -77,8 +77,8 @@ impl Spec {
         self.check_sizes(shape)?;
         self.check_loss(data.as_deref())?;
         let theta = match &self.init {
-            InitSpec::File(array) => Some(self.check_theta(array.read(files)?.values, &array.path, shape.1)?),
-            InitSpec::Values(values) => Some(self.check_theta(values.clone(), "init.values", shape.1)?),
+            InitSpec::File(file) => Some(file.theta(&self.model.layout(shape.1)?, files)?),
+            InitSpec::Values(values) => Some(self.check_values(values, shape.1)?),
             _ => None,
         };
         let indices = match &self.dynamics {
@@ -153,22 +153,13 @@ impl Spec {
         Ok(())
     }
 
-    /// Number of parameters for `d` inputs.
-    fn parameters(&self, d: usize) -> Result<usize, SpecError> {
-        Ok(match &self.model {
-            ModelSpec::Linear => d,
-            ModelSpec::ScalarToy => 1,
-            ModelSpec::DiagonalLinear => 2 * d,
-            ModelSpec::FullyConnected(spec) => spec.network(d, "model.fully_connected")?.parameters(),
-        })
-    }
-
-    fn check_theta(&self, theta: Vec<f64>, place: &str, d: usize) -> Result<Vec<f64>, SpecError> {
-        let p = self.parameters(d)?;
-        require(theta.len() == p, place, format!("{} numbers", theta.len()), &format!("{p}, one a parameter"))?;
+    /// The parameters of `init.values`, for `d` inputs.
+    fn check_values(&self, theta: &[f64], d: usize) -> Result<Vec<f64>, SpecError> {
+        let (key, p) = ("init.values", self.model.layout(d)?.parameters());
+        require(theta.len() == p, key, format!("{} numbers", theta.len()), &format!("{p}, one per parameter"))?;
         match theta.iter().position(|t| !t.is_finite()) {
-            Some(k) => Err(refuse(place, format!("{} at index {k}", theta[k]), "finite numbers")),
-            None => Ok(theta),
+            Some(k) => Err(refuse(key, format!("{} at index {k}", theta[k]), "finite numbers")),
+            None => Ok(theta.to_vec()),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::{SpecError, finite, fraction, positive, refuse, require};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, share_of};
 
 /// A step size with optional warm-up, cosine, pieces and decays, applied in this order. Times are fractions of the run;
 /// a fraction f means step `floor(f T)`.
@@ -155,7 +155,7 @@ impl ScheduleSpec {
     /// # Errors
     /// If a number is out of range.
     pub fn build(&self, steps: u64) -> Result<Schedule, SpecError> {
-        let at = |f: f64| (f * steps as f64) as u64;
+        let at = |f: f64| share_of(f, steps);
         let mut schedule = Schedule::constant(positive(self.step_size, "schedule.step_size")?);
         let key = "schedule.warmup";
         schedule = match self.warmup {

@@ -7,22 +7,24 @@ mod quadratic;
 mod sde;
 mod toy;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use stepwell::run::Status;
+use stepwell_plot::figure::Figure as Picture;
 
 use crate::cli::{Figure, ReproduceArgs};
 use crate::ensemble::Outcome;
 use crate::failure::Failure;
-use crate::figures::Figure as Picture;
+use crate::figures;
 use crate::interrupt;
 use crate::output::{print, print_json};
 use crate::report::remake::quoted;
 use crate::spec_file::SpecFile;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Runs a setting, unless told otherwise.
 fn seeds(args: &ReproduceArgs) -> u64 {
@@ -85,7 +87,7 @@ fn authors_seconds(figure: Figure) -> Option<f64> {
 /// A run that diverged: its setting, its seed or other name, and the step.
 struct DivergedRun {
     label: String,
-    seed: String,
+    seed: u64,
     step: u64,
 }
 
@@ -95,7 +97,7 @@ fn diverged_of<'a>(
     runs: impl IntoIterator<Item = &'a Outcome> + 'a,
 ) -> impl Iterator<Item = DivergedRun> + 'a {
     runs.into_iter().filter_map(|run| match run.status {
-        Status::Diverged { step } => Some(DivergedRun { label: label.into(), seed: run.seed.to_string(), step }),
+        Status::Diverged { step } => Some(DivergedRun { label: label.into(), seed: run.seed, step }),
         _ => None,
     })
 }
@@ -115,7 +117,7 @@ trait Reproduction {
     /// The picture.
     fn figure(&self) -> Result<Picture, Failure>;
     /// The results as JSON.
-    fn summary(&self, elapsed: f64) -> Value;
+    fn summary(&self) -> Value;
     /// The runs that diverged, and when.
     fn diverged(&self) -> Vec<DivergedRun>;
     /// The results in words and tables.
@@ -136,9 +138,20 @@ fn reproduce<R: Reproduction>(
     let text = embedded_spec(name).unwrap_or_default();
     let file = SpecFile::embedded(&format!("{name}.toml"), text, &[])?;
     let default = || PathBuf::from("results").join(name);
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(default))?;
+    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), is_a_reproduction)?;
     let results = measure(&file, seeds(args))?;
     present(args, &folder, text, &results, started)
+}
+
+/// Whether a folder holds a figure: its summary says so, or its spec is a figure's, where a call was interrupted.
+fn is_a_reproduction(path: &Path) -> bool {
+    let spec = std::fs::read_to_string(path.join("spec.toml")).unwrap_or_default();
+    if Figure::value_variants().iter().any(|figure| embedded_spec(figure.name()) == Some(&spec)) {
+        return true;
+    }
+    let summary =
+        std::fs::read(path.join("summary.json")).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    summary.is_some_and(|summary| summary["figure"].is_string() && summary["version"].is_string())
 }
 
 /// Writes and prints what a figure's measurements came to.
@@ -155,13 +168,15 @@ fn present<R: Reproduction>(
     if interrupt::stopped() {
         return Err(Failure::interrupted(format!("interrupted; what was recorded lies in {place}")));
     }
-    results.figure()?.write(folder, name)?;
+    figures::write(folder, &results.figure()?, name)?;
     let elapsed = started.elapsed().as_secs_f64();
-    let mut summary = results.summary(elapsed);
+    let mut summary = results.summary();
     summary["command"] = command(args).into();
     let of_run = |run: DivergedRun| json!({ "label": run.label, "seed": run.seed, "step": run.step });
     summary["diverged_runs"] = results.diverged().into_iter().map(of_run).collect();
     folder.write("summary.json", format!("{summary:#}\n").as_bytes())?;
+    // apart, so that results of the same question are the same bytes
+    folder.write("elapsed.json", format!("{:#}\n", json!({ "seconds": elapsed })).as_bytes())?;
     if args.json {
         print_json(&summary)?;
     } else {

@@ -4,23 +4,26 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::quadratic::Quadratic;
+use stepwell::words::{band_text, share_text, short, significant};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::series::{band, points};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{DivergedRun, Reproduction, diverged_of, reproduce};
 use crate::cli::ReproduceArgs;
-use crate::ensemble::{Job, Outcome, run_all};
+use crate::ensemble::{Job, Outcome, explain, run_all};
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::series::{band, points};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{band_json, band_text, number, share_text, short, significant, table};
+use crate::output::{band_json, number, table};
 use crate::progress;
+use crate::records_rows::{HEADER, append_csv, run_prefix};
 use crate::spec_file::SpecFile;
-use crate::store::{append_csv, run_prefix};
 
 /// The panels show the first steps; the table the last ones.
 const SHOWN_STEPS: u64 = 60;
@@ -67,8 +70,8 @@ impl Reproduction for Regimes {
         Ok(figure(&self.title, &self.regimes))
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        summary(&self.regimes, elapsed)
+    fn summary(&self) -> Value {
+        summary(&self.regimes)
     }
 
     fn diverged(&self) -> Vec<DivergedRun> {
@@ -95,7 +98,7 @@ fn measure(file: &SpecFile, count: u64) -> Result<Vec<Regime>, Failure> {
     for variant in &file.spec.variants {
         let prepared = file.prepare(&file.spec.with_variant(variant))?;
         let jobs: Vec<Job<'_>> = (1..=count).map(|seed| Job::new(&prepared, seed, false)).collect();
-        let outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?;
+        let outcomes = run_all(&jobs, &bar).map_err(|error| explain(error, file))?;
         drop(jobs);
         let runs = outcomes.into_iter().map(|outcome| compare(file, &prepared, outcome)).collect::<Result<_, _>>()?;
         regimes.push(Regime { label: variant.label.clone(), prepared, runs });
@@ -106,9 +109,9 @@ fn measure(file: &SpecFile, count: u64) -> Result<Vec<Regime>, Failure> {
 
 fn compare(file: &SpecFile, prepared: &Prepared, outcome: Outcome) -> Result<Compared, Failure> {
     let data = prepared.data(outcome.seed).map_err(|error| file.explain(&error))?;
-    let runner = prepared.start(outcome.seed, Arc::clone(&data));
-    let quadratic = Quadratic::new(&data.train, runner.theta());
-    let step_size = runner.step_size();
+    let start = prepared.session_on(outcome.seed, Arc::clone(&data), RecordPlan::default());
+    let quadratic = Quadratic::new(&data.train, start.theta());
+    let step_size = start.step_size();
     let error = |(t, loss): (f64, f64)| {
         let expected = quadratic.loss(step_size, t as u64);
         (t, if loss == expected { 0.0 } else { (loss / expected - 1.0).abs() })
@@ -177,7 +180,7 @@ fn report(regimes: &[Regime]) -> String {
     table.trim_fmt()
 }
 
-fn summary(regimes: &[Regime], elapsed: f64) -> Value {
+fn summary(regimes: &[Regime]) -> Value {
     let one = |regime: &Regime| {
         let share = regime.diverged();
         let finished =
@@ -197,14 +200,14 @@ fn summary(regimes: &[Regime], elapsed: f64) -> Value {
         })
     };
     let runs: Vec<Value> = regimes.iter().map(one).collect();
-    json!({ "figure": "quadratic", "version": env!("CARGO_PKG_VERSION"), "elapsed_s": elapsed, "runs": runs })
+    json!({ "figure": "quadratic", "version": env!("CARGO_PKG_VERSION"), "runs": runs })
 }
 
 fn csv(regimes: &[Regime]) -> String {
-    let mut out = String::from("run,seed,step,series,value\n");
+    let mut out = String::from(HEADER);
     for regime in regimes {
         for run in &regime.runs {
-            append_csv(&mut out, &run_prefix(&regime.label, run.outcome.seed), &run.outcome.records);
+            append_csv(&mut out, &run_prefix(&regime.label, run.outcome.seed), &run.outcome.all_records);
         }
     }
     out
@@ -228,7 +231,7 @@ fn figure(title: &str, regimes: &[Regime]) -> Figure {
     Figure { title: title.into(), columns: 4, panels, legend, below: Vec::new() }
 }
 
-fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
+fn loss_panel(regime: &Regime, color: RGBColor) -> Panel {
     let records: Vec<_> = regime.runs.iter().map(|run| &run.outcome.records).collect();
     let (line, area) = band(&records, "train_loss");
     let shown = SHOWN_STEPS as f64;
@@ -243,7 +246,7 @@ fn loss_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
 }
 
 /// The coordinate along the top eigenvector, of the first seed, in units of where it starts.
-fn bouncing_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
+fn bouncing_panel(regime: &Regime, color: RGBColor) -> Panel {
     let steps = 24;
     let (measured, expected) = match regime.runs.first() {
         Some(run) => (
@@ -262,13 +265,13 @@ fn bouncing_panel(regime: &Regime, color: plotters::style::RGBColor) -> Panel {
 
 fn measured_coordinate(regime: &Regime, run: &Compared, steps: u64) -> Vec<(f64, f64)> {
     let Ok(data) = regime.prepared.data(run.outcome.seed) else { return Vec::new() };
-    let mut runner = regime.prepared.start(run.outcome.seed, data);
+    let mut session = regime.prepared.session_on(run.outcome.seed, data, RecordPlan::default());
     let top = run.quadratic.eigenvectors.row(0);
     let mut out = Vec::new();
     for t in 0..=steps {
-        let error = runner.theta().iter().zip(&run.quadratic.minimum).zip(top).map(|((b, m), q)| (b - m) * q);
+        let error = session.theta().iter().zip(&run.quadratic.minimum).zip(top).map(|((b, m), q)| (b - m) * q);
         out.push((t as f64, error.sum::<f64>() / run.quadratic.start[0]));
-        runner.advance(1);
+        session.advance(1);
     }
     out
 }

@@ -3,25 +3,27 @@
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
-use plotters::style::RGBColor;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use stepwell::data::Dataset;
 use stepwell::linalg::Matrix;
 use stepwell::probe::Probe;
+use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::spec::{Prepared, SpecError};
 use stepwell::statistics::{Band, Share, energy_distance, quantile, sliced_wasserstein};
+use stepwell::words::{band_text, percent, share_text, short, thousands};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{band_json, band_text, number, percent, share_text, short, table, thousands};
+use crate::output::{band_json, number, table};
+use crate::records_rows::{HEADER, run_prefix};
 use crate::spec_file::SpecFile;
-use crate::store::run_prefix;
 use crate::{interrupt, progress};
 
 /// Directions of the sliced Wasserstein distance.
@@ -77,7 +79,7 @@ fn measure(file: &SpecFile, count: u64, fresh: bool) -> Result<Results, Failure>
     let mut steps = Vec::new();
     for (variant, color) in file.spec.variants.iter().zip(COLORS) {
         let prepared = file.prepare(&file.spec.with_variant(variant).seeded(fresh))?;
-        steps = prepared.record_plan(false).grid;
+        steps = prepared.grid();
         let paths = (1..=count).into_par_iter().map(|seed| path(&prepared, seed, &steps, &bar));
         let paths = paths.collect::<Result<Vec<_>, _>>().map_err(explain)?;
         laws.push(Law { label: variant.label.clone(), color, paths, to_sgd: Vec::new() });
@@ -104,18 +106,17 @@ fn distance(a: &Matrix, b: &Matrix) -> f64 {
 
 fn path(prepared: &Prepared, seed: u64, steps: &[u64], bar: &ProgressBar) -> Result<Path, SpecError> {
     let data = prepared.data(seed)?;
-    let instruments = prepared.instruments(&data);
-    let mut runner = prepared.start(seed, data.clone());
-    let start = runner.theta().to_vec();
+    let mut session = prepared.session_on(seed, data.clone(), RecordPlan::default());
+    let start = session.theta().to_vec();
     let mut path = Path { seed, diverged: false, values: Vec::new(), betas: Vec::new() };
     for &step in steps {
-        path.diverged |= matches!(runner.advance(step - runner.step()), Status::Diverged { .. });
-        let loss = runner.measure(&instruments, &[Probe::TrainLoss])[0].1;
+        path.diverged |= matches!(session.advance(step - session.step()), Status::Diverged { .. });
+        let loss = session.measure(&[Probe::TrainLoss])[0].1;
         path.diverged |= !loss.is_finite();
         if path.diverged || interrupt::stopped() {
             break;
         }
-        let (values, beta) = observed(runner.theta(), &start, &data);
+        let (values, beta) = observed(session.theta(), &start, &data);
         path.values.push([loss, values[0], values[1], values[2]]);
         path.betas.push(beta);
     }
@@ -224,7 +225,7 @@ impl Results {
 impl Reproduction for Results {
     fn csv(&self) -> String {
         use std::fmt::Write;
-        let mut out = String::from("run,seed,step,series,value\n");
+        let mut out = String::from(HEADER);
         for law in &self.laws {
             for path in &law.paths {
                 let prefix = run_prefix(&law.label, path.seed);
@@ -261,7 +262,7 @@ impl Reproduction for Results {
         Ok(Figure { title: self.title.clone(), columns: 3, panels, legend, below: Vec::new() })
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
+    fn summary(&self) -> Value {
         let last = self.last();
         let sgd = self.laws[0].cloud(last, |_| true);
         let one = |law: &Law| {
@@ -285,7 +286,7 @@ impl Reproduction for Results {
         json!({
             "figure": "sde",
             "version": env!("CARGO_PKG_VERSION"),
-            "elapsed_s": elapsed,
+
             "runs": self.laws.iter().map(one).collect::<Vec<_>>(),
             "sliced_wasserstein_floor": number(self.floor[last]),
         })
@@ -296,8 +297,7 @@ impl Reproduction for Results {
             let ended = |path: &&Path| path.diverged;
             // seen at the recording point that follows the last one recorded
             let at = |path: &Path| self.steps[path.values.len().min(self.last())];
-            let run =
-                |path: &Path| DivergedRun { label: law.label.clone(), seed: path.seed.to_string(), step: at(path) };
+            let run = |path: &Path| DivergedRun { label: law.label.clone(), seed: path.seed, step: at(path) };
             law.paths.iter().filter(ended).map(run).collect::<Vec<_>>()
         };
         self.laws.iter().flat_map(of_law).collect()

@@ -4,22 +4,28 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use stepwell::record::RecordPlan;
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
 use stepwell::theory::toy_map::{self, Orbit, Regions};
+use stepwell::words::{share_text, significant};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK};
 
 use super::{DivergedRun, Reproduction, reproduce};
 use crate::cli::ReproduceArgs;
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::interrupt;
-use crate::output::{band_json, share_text, significant, table};
+use crate::output::{band_json, table};
+use crate::records_rows::{HEADER, run_prefix};
 use crate::spec_file::SpecFile;
 
 /// Values of gamma in the bifurcation picture, evenly over (0, 2].
 const GAMMAS: usize = 520;
+/// What the only setting is called.
+const LABEL: &str = "random gamma";
 /// Bins of the bifurcation picture over [-1.5, 1.5].
 const BINS: usize = 500;
 
@@ -69,8 +75,8 @@ impl Reproduction for Results {
         Ok(figure(&self.title, &self.paths, &self.orbits))
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        summary(&self.paths, &self.checks, elapsed)
+    fn summary(&self) -> Value {
+        summary(&self.paths, &self.checks)
     }
 
     fn diverged(&self) -> Vec<DivergedRun> {
@@ -89,12 +95,12 @@ fn measure(file: &SpecFile, count: u64) -> Result<Paths, Failure> {
     let prepared = file.prepare(&file.spec)?;
     let explain = |error| file.explain(&error);
     let one = |seed: u64| {
-        let mut runner = prepared.start(seed, prepared.data(seed)?);
-        let mut path = vec![runner.theta()[0]];
-        while runner.advance(1) == Status::Running && !interrupt::stopped() {
-            path.push(runner.theta()[0]);
+        let mut session = prepared.session_on(seed, prepared.data(seed)?, RecordPlan::default());
+        let mut path = vec![session.theta()[0]];
+        while session.advance(1) == Status::Running && !interrupt::stopped() {
+            path.push(session.theta()[0]);
         }
-        Ok((path, matches!(runner.status(), Status::Diverged { .. })))
+        Ok((path, matches!(session.status(), Status::Diverged { .. })))
     };
     let paths = (1..=count).into_par_iter().map(one).collect::<Result<Vec<_>, _>>().map_err(explain)?;
     let data = prepared.data(1).map_err(explain)?;
@@ -239,7 +245,7 @@ fn report(checks: &[Check]) -> String {
     table.trim_fmt()
 }
 
-fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
+fn summary(paths: &Paths, checks: &[Check]) -> Value {
     let finals: Vec<f64> = paths.paths.iter().map(|path| toy_map::loss(path[path.len() - 1])).collect();
     let band = Band::of(&finals);
     let checks: Vec<Value> = checks
@@ -250,9 +256,9 @@ fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
     json!({
         "figure": "toy",
         "version": env!("CARGO_PKG_VERSION"),
-        "elapsed_s": elapsed,
+
         "runs": [{
-            "label": "random gamma",
+            "label": LABEL,
             "step_size": paths.step_size,
             "gamma": [paths.gamma.0, paths.gamma.1],
             "seeds": share.total,
@@ -265,10 +271,11 @@ fn summary(paths: &Paths, checks: &[Check], elapsed: f64) -> Value {
 
 fn csv(paths: &Paths) -> String {
     use std::fmt::Write;
-    let mut out = String::from("seed,step,series,value\n");
-    for (k, path) in paths.paths.iter().enumerate() {
+    let mut out = String::from(HEADER);
+    for (seed, path) in (1..).zip(&paths.paths) {
+        let prefix = run_prefix(LABEL, seed);
         for (t, phi) in path.iter().enumerate() {
-            let _ = writeln!(out, "{},{t},phi,{phi:?}", k + 1);
+            let _ = writeln!(out, "{prefix}{t},phi,{phi:?}");
         }
     }
     out

@@ -1,10 +1,11 @@
 //! `stepwell sweep collect`: all results in two tables.
 
 use std::process::ExitCode;
+use stepwell::words::thousands;
 
 use super::args::CollectArgs;
 use crate::failure::Failure;
-use crate::output::{print, thousands};
+use crate::output::print;
 use crate::sweep::collect::collect;
 use crate::sweep::folder::SweepFolder;
 

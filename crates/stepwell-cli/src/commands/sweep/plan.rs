@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use stepwell::words::thousands;
 
 use super::args::PlanArgs;
 use super::open;
 use crate::failure::Failure;
-use crate::output::{print, print_json, thousands};
+use crate::output::{print, print_json};
 use crate::sweep::estimate::{duration_text, estimate, size_text};
 
 /// Runs it.

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 use std::time::Instant;
+use stepwell::words::thousands;
 
 use super::args::RunArgs;
 use super::open;
 use crate::failure::{Failure, code};
-use crate::output::{print, thousands};
+use crate::output::print;
 use crate::sweep::folder::{Standing, SweepFolder};
 use crate::sweep::workers::{Workers, shares};
 use crate::{interrupt, progress};

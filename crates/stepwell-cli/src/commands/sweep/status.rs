@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use stepwell::statistics::Share;
+use stepwell::words::{share_text, thousands};
 
 use super::args::StatusArgs;
 use crate::failure::{Failure, code};
-use crate::output::{print, print_json, share_text, thousands};
+use crate::output::{print, print_json};
 use crate::sweep::folder::SweepFolder;
 
 /// Runs it.

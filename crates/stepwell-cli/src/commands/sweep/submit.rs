@@ -1,13 +1,14 @@
 //! `stepwell sweep submit`: hands a sweep to a cluster's scheduler.
 
 use std::process::{Command, ExitCode};
+use stepwell::words::thousands;
 
 use super::args::{Engine, SubmitArgs};
 use crate::failure::Failure;
-use crate::output::{print, thousands};
-use crate::store::Folder;
+use crate::output::print;
 use crate::sweep::folder::SweepFolder;
 use crate::sweep::slurm::ArrayJob;
+use stepwell_store::folder::Folder;
 
 /// Array tasks unless asked otherwise: each is a matter of half a second to a scheduler.
 const TASKS: u64 = 64;

@@ -17,11 +17,11 @@ use self::report::Trained;
 use self::session::{Claim, Session, train};
 use crate::cli::TrainArgs;
 use crate::commands::data::catalog;
-use crate::commands::run::stem;
+use crate::commands::run::{is_a_run, stem};
 use crate::failure::{Failure, code};
 use crate::output::{print, print_json};
 use crate::spec_file;
-use crate::store::Folder;
+use stepwell_store::folder::Folder;
 
 /// Trains the network of a spec, or those of its variants.
 pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
@@ -36,7 +36,7 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let catalog = catalog(args.data_dir.as_deref())?;
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
     let runs = runs(&spec, &out);
-    let folders = runs.iter().map(|(_, _, path)| Folder::create(path)).collect::<Result<Vec<_>, _>>()?;
+    let folders = runs.iter().map(|(_, _, path)| Folder::claim(path, is_a_run)).collect::<Result<Vec<_>, _>>()?;
     // the claims first: what cannot run is said before any image is read
     let claim = match (args.resume, args.overwrite) {
         (true, _) => Claim::Resume,
@@ -44,8 +44,8 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
         _ => Claim::New,
     };
     let mut sessions = Vec::new();
-    for ((_, spec, _), folder) in runs.iter().zip(&folders) {
-        sessions.push(Session::open(folder, spec, claim)?);
+    for ((label, spec, _), folder) in runs.iter().zip(&folders) {
+        sessions.push(Session::open(folder, label, spec, claim)?);
     }
     let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(&name, &error))?;
     let every = Duration::from_secs_f64(args.checkpoint_every);

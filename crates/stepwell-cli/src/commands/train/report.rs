@@ -1,17 +1,18 @@
 //! What a training came to: table, JSON and figure.
 
-use plotters::style::RGBColor;
 use serde_json::{Map, Value, json};
-use stepwell::metrics::{Phase, Stabilization, stabilization};
 use stepwell::record::Records;
 use stepwell::statistics::Band;
+use stepwell::verdict::{Behavior, Stabilization, stabilization};
+use stepwell::words::{capitalized, short, thousands};
 use stepwell_deep::training::{Status, Training};
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::series::band;
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::series::band;
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
-use crate::output::{capitalized, number, short, table, thousands};
+use crate::output::{number, table};
 
 /// A training that has ended.
 pub struct Trained {
@@ -72,7 +73,7 @@ impl Trained {
             "diverged_at": if let Status::Diverged { step } = self.status { Some(step) } else { None },
             "last": last.collect::<Map<_, _>>(),
             "stabilization": {
-                "phase": found.phase.name(), "from": found.from, "to": found.to,
+                "phase": found.behavior.name(), "from": found.from, "to": found.to,
                 "level": number(found.level), "p10": number(found.p10), "p90": number(found.p90),
             },
         })
@@ -81,9 +82,9 @@ impl Trained {
     fn end_text(&self) -> String {
         match self.status {
             Status::Diverged { step } => format!("diverged at step {}", thousands(step)),
-            _ => match self.stabilization.phase {
-                Phase::Stabilized => format!("loss stabilized at {}", short(self.stabilization.level)),
-                Phase::TooShort => "too short to tell".into(),
+            _ => match self.stabilization.behavior {
+                Behavior::Stabilizes => format!("loss stabilized at {}", short(self.stabilization.level)),
+                Behavior::CannotTell => "too short to tell".into(),
                 phase => format!("loss {}", phase.name()),
             },
         }

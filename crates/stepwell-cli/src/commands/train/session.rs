@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::time::{Duration, Instant};
 
+use stepwell::words::short;
 use stepwell_deep::checkpoint::{Checkpoint, CheckpointFolder, FILE, PREVIOUS};
 use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, Training, TrainingImages, TrainingSpec};
@@ -10,10 +11,11 @@ use stepwell_deep::training::{Status, Training, TrainingImages, TrainingSpec};
 use super::refused;
 use super::report::Trained;
 use crate::failure::Failure;
+use crate::figures;
 use crate::interrupt;
-use crate::output::short;
 use crate::progress;
-use crate::store::{Folder, append_csv};
+use crate::records_rows::{HEADER, append_csv, run_prefix};
+use stepwell_store::folder::Folder;
 
 const LOCK: &str = ".stepwell-lock";
 
@@ -44,6 +46,8 @@ impl Claim {
 pub struct Session<'a> {
     folder: &'a Folder,
     claim: Claim,
+    /// What the training is called.
+    label: String,
     checkpoints: CheckpointFolder,
     /// Where to go on.
     start: Option<Checkpoint>,
@@ -52,7 +56,7 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Claims a folder. Another training's folder is left alone, and so is one with a checkpoint, unless told otherwise.
-    pub fn open(folder: &'a Folder, spec: &TrainingSpec, claim: Claim) -> Result<Self, Failure> {
+    pub fn open(folder: &'a Folder, label: &str, spec: &TrainingSpec, claim: Claim) -> Result<Self, Failure> {
         let lock = lock(folder)?;
         let place = folder.path().display();
         let plan = spec.to_toml();
@@ -91,7 +95,7 @@ impl<'a> Session<'a> {
         }
         let version = env!("CARGO_PKG_VERSION");
         folder.write("run.toml", format!("# stepwell {version}\n{plan}").as_bytes())?;
-        Ok(Self { folder, claim, checkpoints, start, _lock: lock })
+        Ok(Self { folder, claim, label: label.into(), checkpoints, start, _lock: lock })
     }
 
     /// The step at which it goes on; `None` if it has ended.
@@ -116,15 +120,16 @@ impl<'a> Session<'a> {
     /// Checkpoint and records as they stand.
     fn save(&self, training: &Training) -> Result<(), Failure> {
         self.checkpoints.save(&training.checkpoint()).map_err(|error| Failure::other(error.to_string()))?;
-        let mut csv = String::from("step,series,value\n");
-        append_csv(&mut csv, "", training.records());
-        self.folder.write("records.csv", csv.as_bytes()).map(|_| ())
+        let mut csv = String::from(HEADER);
+        append_csv(&mut csv, &run_prefix(&self.label, training.spec().seed), training.records());
+        self.folder.write("records.csv", csv.as_bytes())?;
+        Ok(())
     }
 
     /// Summary and figure of a training that has ended.
     pub fn write_results(&self, trained: &Trained) -> Result<(), Failure> {
         self.folder.write("summary.json", format!("{:#}\n", trained.json()).as_bytes())?;
-        super::report::figure(&trained.label, trained).write(self.folder, "figure")
+        figures::write(self.folder, &super::report::figure(&trained.label, trained), "figure")
     }
 }
 

@@ -9,11 +9,11 @@ use std::path::Path;
 use serde_json::Value;
 use stepwell::record::grid;
 use stepwell::spec::Spec;
+use stepwell_plot::report::experiment::Experiment;
+use stepwell_plot::series::Timetable;
 
-use super::experiment::Experiment;
 use super::records_csv::{self, Recorded};
 use crate::failure::Failure;
-use crate::figures::series::Timetable;
 
 /// Reads a folder that `run`, `reproduce` or `sweep` made. Where results are missing it is refused, unless `partial`.
 pub fn read(path: &Path, partial: bool) -> Result<Experiment, Failure> {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::Value;
 use stepwell::record::Records;
+use stepwell_plot::report::experiment::{End, Experiment, Group, Run};
 
 use super::{corrupt, name_of, records_of, spec_of, summary_of, text_of, timetable, unit};
 use crate::failure::Failure;
-use crate::report::experiment::{End, Experiment, Group, Run};
 use crate::report::remake;
 
 /// What the first line of `run.toml` says: `# stepwell 0.1.0; seed 1, 20 seeds`.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use stepwell::record::{Records, Series};
+use stepwell_plot::report::experiment::{End, Experiment, Group, Run};
 
 use super::{name_of, timetable, unit};
 use crate::failure::Failure;
-use crate::report::experiment::{End, Experiment, Group, Run};
 use crate::report::remake;
 use crate::sweep::chunk::{self, Rows, RunEnd};
 use crate::sweep::collect::checked;
@@ -104,6 +104,7 @@ fn split(rows: &Rows) -> HashMap<u64, Records> {
         let range = from..from + same;
         runs.entry(key.0 as u64).or_default().series.push(Series {
             name: rows.names[key.1 as usize].clone().into(),
+            width: 1,
             steps: rows.step[range.clone()].iter().map(|step| *step as u64).collect(),
             values: rows.value[range.clone()].to_vec(),
         });

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use stepwell::spec::SpecError;
+use stepwell::words::{significant, thousands};
 use stepwell_deep::engine::Device;
 use stepwell_deep::metrics::jacobian_rank;
 use stepwell_deep::training::{Training, TrainingError, TrainingImages, TrainingSpec, evaluate};
-
-use crate::output::{significant, thousands};
 
 /// Images that the time of one is measured on.
 const FEW: usize = 100;

@@ -9,25 +9,28 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stepwell::metrics::Phase;
 use stepwell::statistics::{Band, Share};
+use stepwell::verdict::Behavior;
+use stepwell::words::{percent, short, thousands};
 use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
+use stepwell_plot::figure::Figure;
 
 use self::estimate::{Costs, Left};
 use self::plan::{Choice, Plan};
 use self::side_by_side::SideBySide;
-use super::{DivergedRun, Reproduction, present, seeds};
+use super::{DivergedRun, Reproduction, is_a_reproduction, present, seeds};
 use crate::cli::{ReproduceArgs, word};
 use crate::commands::data::catalog;
+use crate::commands::run::is_a_run;
 use crate::commands::train::report::{self, Trained, words};
 use crate::commands::train::session::{Claim, Session, train};
 use crate::commands::train::{device, fits, refused};
 use crate::failure::Failure;
-use crate::figures::Figure;
 use crate::interrupt;
-use crate::output::{band_json, percent, short, table, thousands};
-use crate::store::{Folder, append_csv, run_prefix};
+use crate::output::{band_json, table};
+use crate::records_rows::{HEADER, append_csv, run_prefix};
+use stepwell_store::folder::Folder;
 
 /// Time between checkpoints.
 const EVERY: Duration = Duration::from_secs(30);
@@ -53,7 +56,9 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let set = plan.spec.data_set().map_err(|error| refused(NAME, &error.into()))?;
     catalog.find(set).map_err(|error| refused(NAME, &error.into()))?;
     fits(NAME, &plan.spec, &device)?;
-    let folder = Folder::create(&args.out.clone().unwrap_or_else(|| default_folder(&plan.choice)))?;
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&plan.choice));
+    let first_run = out.join(format!("seed-{}", plan.spec.seed)).join("run-1");
+    let folder = Folder::claim(&out, |path| is_a_reproduction(path) || is_a_run(&first_run))?;
     let seeds: Vec<TrainingSpec> =
         (0..seeds(args)).map(|k| TrainingSpec { seed: plan.spec.seed + k, ..plan.spec.clone() }).collect();
     let left = left(&folder, &seeds)?;
@@ -70,8 +75,8 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         }
         let trained = side_by_side.map(count, |k| {
             let (one, below) = one_run(&folder, spec, k)?;
-            let mut session = Session::open(&below, &one, Claim::GoOn)?;
             let label = &spec.variants[k].label;
+            let mut session = Session::open(&below, label, &one, Claim::GoOn)?;
             let shown = format!("{label}, seed {}", spec.seed);
             let trained = Trained::of(label, &train(&mut session, &one, &images, &device, EVERY, &shown)?);
             session.write_results(&trained)?;
@@ -108,7 +113,7 @@ fn left(folder: &Folder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
     for spec in seeds {
         for k in 0..spec.variants.len() {
             let (one, below) = one_run(folder, spec, k)?;
-            let session = Session::open(&below, &one, Claim::GoOn)?;
+            let session = Session::open(&below, &spec.variants[k].label, &one, Claim::GoOn)?;
             left.add(session.step(), spec).map_err(|error| refused(NAME, &error.into()))?;
         }
     }
@@ -183,8 +188,8 @@ impl Observation {
 /// The settings in the file's order: a small step, then decays from the earliest to the latest.
 fn observations(settings: &[Vec<Trained>]) -> Vec<Observation> {
     let [small, early, .., late] = settings else { return Vec::new() };
-    let told = |one: &&Trained| !matches!(one.stabilization.phase, Phase::TooShort | Phase::Diverged);
-    let stable = late.iter().filter(|one| one.stabilization.phase == Phase::Stabilized).count();
+    let told = |one: &&Trained| !matches!(one.stabilization.behavior, Behavior::CannotTell | Behavior::Diverges);
+    let stable = late.iter().filter(|one| one.stabilization.behavior == Behavior::Stabilizes).count();
     let mut found = vec![Observation {
         statement: "the loss stabilizes while the step size is large".into(),
         between: label(late),
@@ -222,7 +227,7 @@ fn label(runs: &[Trained]) -> String {
 
 impl Reproduction for Results {
     fn csv(&self) -> String {
-        let mut out = String::from("run,seed,step,series,value\n");
+        let mut out = String::from(HEADER);
         for one in self.settings.iter().flatten() {
             append_csv(&mut out, &run_prefix(&one.label, one.seed), &one.records);
         }
@@ -234,7 +239,7 @@ impl Reproduction for Results {
         Ok(report::figure_of(self.plan.spec.title.as_deref().unwrap_or_default(), &groups))
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
+    fn summary(&self) -> Value {
         let setting = |runs: &Vec<Trained>| json!({ "label": label(runs), "runs": runs.iter().map(Trained::json).collect::<Vec<_>>() });
         let observation = |one: &Observation| {
             json!({
@@ -250,7 +255,7 @@ impl Reproduction for Results {
         let plan = &self.plan;
         let [small, large] = plan.step_sizes;
         json!({
-            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": plan.spec.title, "seconds": elapsed,
+            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": plan.spec.title,
             "data": plan.choice.data.name(), "setting": word(&plan.choice.setting), "scale": word(&plan.choice.scale),
             "step_sizes": { "small": small, "large": large, "source": plan.source.words() },
             "final": self.settings.iter().map(finals).collect::<Vec<_>>(),
@@ -261,9 +266,7 @@ impl Reproduction for Results {
 
     fn diverged(&self) -> Vec<DivergedRun> {
         let of = |one: &Trained| match one.status {
-            Status::Diverged { step } => {
-                Some(DivergedRun { label: one.label.clone(), seed: one.seed.to_string(), step })
-            }
+            Status::Diverged { step } => Some(DivergedRun { label: one.label.clone(), seed: one.seed, step }),
             _ => None,
         };
         self.settings.iter().flatten().filter_map(of).collect()

@@ -1,5 +1,6 @@
 //! Which training is done: data set, setting and scale give one spec, which is written beside the results.
 
+use stepwell::words::thousands;
 use stepwell_deep::data::Part;
 use stepwell_deep::data::catalog::DataSet;
 use stepwell_deep::network::{Architecture, DenseNet};
@@ -8,7 +9,6 @@ use stepwell_deep::training::TrainingSpec;
 use crate::cli::{DenseNetArgs, ImageSet, Scale, Setting};
 use crate::commands::train::spec;
 use crate::failure::Failure;
-use crate::output::thousands;
 
 /// The spec of the default choice; the others are made from it.
 const SMALL: &str = include_str!("../../../../../../experiments/densenet-small.toml");

@@ -5,28 +5,28 @@ mod report;
 mod sensitivity;
 mod shapes;
 mod summary;
-mod verdict;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde_json::Value;
-use stepwell::metrics::Phase;
-use stepwell::record::Records;
+use stepwell::record::{RecordPlan, Records};
 use stepwell::spec::{Prepared, RelativeTo};
 use stepwell::statistics::{Share, quantile};
+use stepwell::verdict::Behavior;
+use stepwell_plot::figure::{Entry, Figure, Mark};
+use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::style::{COLORS, INK};
 
 use self::observations::{Observation, observations};
 use self::sensitivity::Sensitivity;
 use super::{DivergedRun, Reproduction, authors_seconds, diverged_of, reproduce};
 use crate::cli::{Figure as FigureName, ReproduceArgs};
-use crate::ensemble::{Job, Outcome, bouncing, run_all, series_names};
+use crate::ensemble::{Job, Outcome, bouncing, explain, run_all, series_names};
 use crate::failure::Failure;
-use crate::figures::series::{Group, Timetable, legend, panels};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
 use crate::progress;
+use crate::records_rows::{AS_PUBLISHED, HEADER, append_csv, run_prefix};
 use crate::spec_file::SpecFile;
-use crate::store::{append_csv, run_prefix};
 
 /// Starts that the unit of relative step sizes is measured at.
 const UNIT_SEEDS: u64 = 5;
@@ -78,14 +78,15 @@ impl Reproduction for Results<'_> {
         figure(self)
     }
 
-    fn summary(&self, elapsed: f64) -> Value {
-        self.as_json(elapsed)
+    fn summary(&self) -> Value {
+        self.as_json()
     }
 
     fn diverged(&self) -> Vec<DivergedRun> {
         let of_setting = |(setting, measured): (&Setting, &Measured)| {
             let published = diverged_of(&setting.label, &measured.as_published);
-            let published = published.map(|run| DivergedRun { seed: "published".into(), ..run });
+            let label = format!("{}{AS_PUBLISHED}", setting.label);
+            let published = published.map(|run| DivergedRun { label: label.clone(), ..run });
             published.chain(diverged_of(&setting.label, &measured.seeds)).collect::<Vec<_>>()
         };
         self.settings.iter().zip(&self.measured).flat_map(of_setting).collect()
@@ -132,7 +133,8 @@ fn published_unit(file: &SpecFile) -> Result<f64, Failure> {
     let one = |seed| {
         let data = prepared.data(seed).map_err(|error| file.explain(&error))?;
         let moments = prepared.batch_moments(data.train.len());
-        Ok(prepared.start(seed, data).small_step_thresholds(moments).mean_square)
+        let start = prepared.session_on(seed, data, RecordPlan::default());
+        Ok(start.landscape().small_step_thresholds(start.theta(), moments).mean_square)
     };
     let units = (1..=UNIT_SEEDS).map(one).collect::<Result<Vec<f64>, Failure>>()?;
     Ok(quantile(&units, 0.5))
@@ -147,7 +149,7 @@ fn measure(file: &SpecFile, settings: &[Setting], count: u64) -> Result<Vec<Meas
         jobs.extend((1..=count).map(over_seeds));
     }
     let bar = progress::bar(jobs.len() as u64, "runs");
-    let outcomes = run_all(&jobs, &bar).map_err(|trouble| trouble.explain(file))?;
+    let outcomes = run_all(&jobs, &bar).map_err(|error| explain(error, file))?;
     bar.finish_and_clear();
     let mut outcomes = outcomes.into_iter();
     let mut measured = Vec::new();
@@ -194,7 +196,7 @@ impl Measured {
     }
 
     fn stabilized(&self) -> impl Iterator<Item = &Outcome> {
-        self.seeds.iter().filter(|run| run.stabilization.phase == Phase::Stabilized)
+        self.seeds.iter().filter(|run| run.stabilization.behavior == Behavior::Stabilizes)
     }
 
     /// Level of the loss, over the seeds whose loss stabilized while the step size was large.
@@ -210,13 +212,13 @@ fn listed(measured: &[Measured]) -> Vec<String> {
 }
 
 fn csv(settings: &[Setting], measured: &[Measured]) -> String {
-    let mut out = String::from("run,seed,step,series,value\n");
+    let mut out = String::from(HEADER);
     for (setting, measured) in settings.iter().zip(measured) {
         if let Some(run) = &measured.as_published {
-            append_csv(&mut out, &run_prefix(&setting.label, "published"), &run.records);
+            append_csv(&mut out, &run_prefix(&format!("{}{AS_PUBLISHED}", setting.label), run.seed), &run.all_records);
         }
         for run in &measured.seeds {
-            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.records);
+            append_csv(&mut out, &run_prefix(&setting.label, run.seed), &run.all_records);
         }
     }
     out

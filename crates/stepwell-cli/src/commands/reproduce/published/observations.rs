@@ -1,8 +1,8 @@
 //! The paper's observations as tests over paired seeds: the loss stabilizes; the longer the step size stays large, the
 //! smaller the test loss, the rank, and the share of features that is left.
 
-use stepwell::metrics::Phase;
 use stepwell::statistics::{Share, quantile};
+use stepwell::verdict::Behavior;
 
 use super::{Measured, Setting};
 use crate::ensemble::Outcome;
@@ -67,7 +67,7 @@ pub fn observations(settings: &[Setting], measured: &[Measured]) -> Vec<Observat
 /// Effect: the factor that the loss gains over the second half of the phase, by the line fitted to its logarithm.
 fn stabilization(label: &str, measured: &Measured) -> Observation {
     // runs that diverged meanwhile are counted elsewhere; those with too few records tell nothing
-    let told = |run: &&Outcome| !matches!(run.stabilization.phase, Phase::TooShort | Phase::Diverged);
+    let told = |run: &&Outcome| !matches!(run.stabilization.behavior, Behavior::CannotTell | Behavior::Diverges);
     let drifts: Vec<f64> = measured.seeds.iter().filter(told).map(|run| libm::exp10(run.stabilization.trend)).collect();
     let share = Share::of(measured.stabilized().count(), drifts.len());
     let statement = "the loss stabilizes while the step size is large, unless it diverges".into();
@@ -85,7 +85,7 @@ fn shrinks(name: &str, between: &str, short: &Measured, long: &Measured) -> Obse
     let sizes: Vec<f64> = pairs.iter().map(|(a, b)| if is_loss { b / a } else { b - a }).collect();
     let unit = if is_loss { "ratio" } else { "difference" };
     let effect = Effect::of(unit, &sizes);
-    let statement = format!("the longer, the smaller the {}", crate::output::probe_words(name));
+    let statement = format!("the longer, the smaller the {}", stepwell::words::probe_words(name));
     Observation { statement, between: between.into(), share, effect, verdict: verdict(&share) }
 }
 

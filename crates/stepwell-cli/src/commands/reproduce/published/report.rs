@@ -1,13 +1,13 @@
 //! The results in words and tables.
 
-use stepwell::metrics::Phase;
 use stepwell::run::Status;
 use stepwell::statistics::{Band, Share};
+use stepwell::verdict::{Behavior, Comparison, as_published};
+use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
 
-use super::verdict::{Verdict, as_published};
 use super::{Measured, Results, Setting, listed};
 use crate::ensemble::Outcome;
-use crate::output::{band_text, percent, probe_words, share_text, short, significant, table, thousands};
+use crate::output::table;
 
 impl Results<'_> {
     /// What `reproduce` prints before it says where the files are.
@@ -55,7 +55,7 @@ impl Results<'_> {
                     published.map_or("–".into(), as_published),
                     band_text(&Band::of(&finals)),
                     first(share_text(&measured.diverged())),
-                    Verdict::of(published, here, &finals).words(),
+                    Comparison::of(published, here, &finals).words(),
                 ];
                 if known {
                     row.insert(3, value_text(measured.as_published.as_ref(), name));
@@ -140,8 +140,8 @@ fn value_text(run: Option<&Outcome>, name: &str) -> String {
 
 /// What the loss of those seeds did that did not stabilize.
 fn other_phases(runs: &[Outcome]) -> String {
-    let count = |phase: Phase| runs.iter().filter(|run| run.stabilization.phase == phase).count();
-    let others = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Stabilized && count(*phase) > 0);
+    let count = |phase: Behavior| runs.iter().filter(|run| run.stabilization.behavior == phase).count();
+    let others = Behavior::ALL.into_iter().filter(|phase| *phase != Behavior::Stabilizes && count(*phase) > 0);
     let parts: Vec<String> = others.map(|phase| format!("{} {}", count(phase), phase.name())).collect();
     if parts.is_empty() { "–".into() } else { parts.join(", ") }
 }

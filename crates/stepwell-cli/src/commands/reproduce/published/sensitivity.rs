@@ -1,8 +1,8 @@
 //! Whether a run's digits can be reproduced at all: the same run from parameters nudged by one unit in the last place.
 
 use stepwell::record::Records;
-use stepwell::run::{Status, record};
-use stepwell::spec::{InitSpec, Prepared};
+use stepwell::run::Status;
+use stepwell::spec::Prepared;
 
 use crate::ensemble::Outcome;
 use crate::failure::Failure;
@@ -26,15 +26,12 @@ impl Sensitivity {
     /// Measures it for a run that was made with `prepared` and `seed`.
     pub fn measure(file: &SpecFile, prepared: &Prepared, run: &Outcome) -> Result<Self, Failure> {
         let data = prepared.data(run.seed).map_err(|error| file.explain(&error))?;
-        let mut theta = prepared.start(run.seed, data.clone()).theta().to_vec();
+        let mut session = prepared.session_on(run.seed, data, prepared.record_plan(false));
+        let mut theta = session.theta().to_vec();
         theta[0] = theta[0].next_up();
-        let mut spec = prepared.spec().clone();
-        spec.init = InitSpec::Values(theta);
-        let nudged = file.prepare(&spec)?;
-        let instruments = nudged.instruments(&data);
-        let plan = nudged.record_plan(false);
-        let (status, records) = record(nudged.start(run.seed, data), &instruments, &plan);
-        Ok(Self::between(&run.records, &records, run.diverged(), matches!(status, Status::Diverged { .. })))
+        session.set_theta(&theta).map_err(|error| Failure::other(error.to_string()))?;
+        let diverged = matches!(session.advance(u64::MAX), Status::Diverged { .. });
+        Ok(Self::between(&run.records, session.records(), run.diverged(), diverged))
     }
 
     fn between(a: &Records, b: &Records, a_diverged: bool, b_diverged: bool) -> Self {

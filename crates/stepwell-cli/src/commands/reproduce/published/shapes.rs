@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use plotters::style::RGBColor;
 use stepwell::data::Dataset;
-use stepwell::run::Runner;
+use stepwell::metrics::predictor_grid;
+use stepwell::record::RecordPlan;
+use stepwell::session::Session;
+use stepwell::words::thousands;
+use stepwell_plot::axis::Scale;
+use stepwell_plot::figure::{Entry, Mark};
+use stepwell_plot::panel::{Layer, Panel};
+use stepwell_plot::style::{COLORS, INK, RGBColor};
 
 use super::{Measured, Setting};
 use crate::failure::Failure;
-use crate::figures::axis::Scale;
-use crate::figures::panel::{Layer, Panel};
-use crate::figures::{COLORS, Entry, INK, Mark};
-use crate::output::thousands;
-use crate::predictor::grid;
 use crate::spec_file::SpecFile;
 
 /// How many times the predictor is drawn.
@@ -21,9 +22,9 @@ const TIMES: u64 = 6;
 const PATH_POINTS: u64 = 150;
 
 /// The run that is shown, started once more, and its data.
-fn started(file: &SpecFile, setting: &Setting, seed: u64) -> Result<(Box<dyn Runner>, Arc<Dataset>), Failure> {
+fn started(file: &SpecFile, setting: &Setting, seed: u64) -> Result<(Session, Arc<Dataset>), Failure> {
     let data = setting.over_seeds.data(seed).map_err(|error| file.explain(&error))?;
-    Ok((setting.over_seeds.start(seed, Arc::clone(&data)), data))
+    Ok((setting.over_seeds.session_on(seed, Arc::clone(&data), RecordPlan::default()), data))
 }
 
 /// A panel a setting: the predictor of one seed at six times, early ones pale, with the data.
@@ -35,14 +36,15 @@ pub fn predictors(
 ) -> Result<Vec<Panel>, Failure> {
     let mut out = Vec::new();
     for ((setting, measured), color) in settings.iter().zip(measured).zip(COLORS) {
-        let (mut runner, data) = started(file, setting, measured.first().seed)?;
-        let grid = grid(&data.train.x);
+        let (mut session, data) = started(file, setting, measured.first().seed)?;
+        let grid = predictor_grid(&data.train.x);
         let mut layers = Vec::new();
-        for step in times(runner.steps()) {
-            runner.advance(step - runner.step());
-            let line = grid.as_slice().iter().copied().zip(runner.predict(&grid)).collect();
-            let last = step == runner.steps();
-            let shade = pale(color, step as f64 / runner.steps() as f64);
+        for step in times(session.steps()) {
+            session.advance(step - session.step());
+            let line =
+                grid.as_slice().iter().copied().zip(session.landscape().predict(session.theta(), &grid)).collect();
+            let last = step == session.steps();
+            let shade = pale(color, step as f64 / session.steps() as f64);
             layers.push(Layer::Line { points: line, color: shade, width: if last { 3 } else { 2 } });
         }
         layers.push(Layer::Dots {
@@ -81,11 +83,11 @@ pub fn movements(
 ) -> Result<Vec<Panel>, Failure> {
     let mut out = Vec::new();
     for ((setting, measured), color) in settings.iter().zip(measured).zip(COLORS) {
-        let (mut runner, _) = started(file, setting, measured.first().seed)?;
+        let (mut session, _) = started(file, setting, measured.first().seed)?;
         let mut paths: Vec<Vec<(f64, f64)>> = Vec::new();
         for k in 0..=PATH_POINTS {
-            runner.advance(runner.steps() * k / PATH_POINTS - runner.step());
-            let Some(neurons) = runner.neurons() else { break };
+            session.advance(session.steps() * k / PATH_POINTS - session.step());
+            let Some(neurons) = session.landscape().neurons(session.theta()) else { break };
             paths.resize(neurons.rows(), Vec::new());
             for (path, neuron) in paths.iter_mut().zip(neurons.iter_rows()) {
                 path.push((neuron[0], neuron[1]));

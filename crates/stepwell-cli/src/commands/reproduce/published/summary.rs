@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 use stepwell::run::Status;
 use stepwell::statistics::Band;
+use stepwell::verdict::Comparison;
 
-use super::verdict::Verdict;
 use super::{Measured, Observation, Results, Setting, listed};
 use crate::output::{band_json, number};
 
 impl Results<'_> {
     /// The results as JSON; final values are those at the last recording point.
-    pub(super) fn as_json(&self, elapsed: f64) -> Value {
+    pub(super) fn as_json(&self) -> Value {
         let names = listed(&self.measured);
         let pairs = self.settings.iter().zip(&self.measured);
         let runs: Vec<Value> = pairs.map(|(setting, measured)| of_setting(setting, measured, &names)).collect();
@@ -18,7 +18,7 @@ impl Results<'_> {
         json!({
             "figure": self.args.figure.name(),
             "version": env!("CARGO_PKG_VERSION"),
-            "elapsed_s": elapsed,
+
             "runs": runs,
             "observations": observations,
         })
@@ -68,7 +68,7 @@ fn of_series(setting: &Setting, measured: &Measured, name: &str) -> Value {
     let mut out = band_json(&Band::of(&finals));
     out["published"] = published.map_or(Value::Null, number);
     out["published_indices"] = number(here);
-    out["verdict"] = json!(Verdict::of(published, here, &finals).words());
+    out["verdict"] = json!(Comparison::of(published, here, &finals).words());
     out
 }
 

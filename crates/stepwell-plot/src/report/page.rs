@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use stepwell::statistics::Band;
+use stepwell::words::{band_text, probe_words, share_text, short, thousands};
 
 use super::encoding::Words;
-use super::experiment::{Experiment, Group, Run, last_step, series_names};
-use super::model::{self, MOST_GROUPS, full_label};
+use super::experiment::{Experiment, Group, Run, full_label, last_step, series_names};
+use super::model::{self, MOST_GROUPS};
 use super::print::title;
-use crate::output::{band_text, probe_words, share_text, short, thousands};
 
 const UPLOT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
 const UPLOT_STYLE: &str = include_str!("../../assets/uplot/uPlot.min.css");

@@ -1,14 +1,15 @@
 //! The figure of folders of results for print: as SVG, PNG or PDF.
 
-use plotters::style::{Color, HSLColor, RGBColor};
+use plotters::style::{Color, HSLColor};
 
-use super::experiment::{self, Experiment, Run, is_logarithmic, series_names};
-use super::model::{drawn, full_label, ramp};
-use crate::figures::axis::Scale;
-use crate::figures::series::{Group, legend, panels};
-use crate::figures::{COLORS, Entry, Figure, INK, Mark};
+use super::experiment::{self, Experiment, Run, full_label, is_logarithmic, series_names};
+use super::model::{drawn, ramp};
+use crate::axis::Scale;
+use crate::figure::{Entry, Figure, Mark};
+use crate::series::{Group, legend, panels};
+use crate::style::{COLORS, INK, RGBColor};
 
-/// A panel a series over the median and the band of each setting, `columns` side by side.
+/// One panel per series over the median and the band of each setting, `columns` side by side.
 pub fn figure(experiments: &[Experiment], columns: usize) -> Figure {
     let mut names = series_names(experiments);
     let drawn = drawn(experiments);

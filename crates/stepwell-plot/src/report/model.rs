@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use stepwell::record::Series;
+use stepwell::words::{capitalized, probe_words};
 
 use super::encoding::Words;
-use super::experiment::{Experiment, Group, Run, is_logarithmic, last_step, series_names};
-use crate::figures::series::band;
-use crate::output::{capitalized, probe_words};
+use super::experiment::{Experiment, Group, Run, full_label, is_logarithmic, last_step, series_names};
+use crate::series::band;
 
 /// A series longer than this is thinned.
 const MOST_POINTS: usize = 700;
@@ -17,16 +17,6 @@ pub const MOST_GROUPS: usize = 48;
 pub fn drawn(experiments: &[Experiment]) -> Vec<(&Experiment, &Group)> {
     let all = experiments.iter().flat_map(|experiment| experiment.groups.iter().map(move |group| (experiment, group)));
     all.take(MOST_GROUPS).collect()
-}
-
-/// A group's name among those of several experiments.
-pub fn full_label(experiments: &[Experiment], experiment: &Experiment, group: &Group) -> String {
-    let Experiment { name, title, .. } = experiment;
-    match experiments.len() {
-        1 => group.label.clone(),
-        _ if group.label == *title => name.clone(),
-        _ => format!("{name}: {}", group.label),
-    }
 }
 
 /// How many runs of a group are drawn one by one, if there may be `most` of all groups together: as many as all can have.

@@ -1,15 +1,15 @@
 //! Recorded series of many seeds as panels of lines and bands.
 
-use plotters::style::RGBColor;
 use stepwell::record::{Records, Series};
 use stepwell::schedule::Schedule;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
+use stepwell::words::{capitalized, percent, probe_words};
 
-use super::axis::Scale;
-use super::panel::{Layer, Panel};
-use super::{Entry, INK, Mark};
-use crate::output::{capitalized, percent, probe_words};
+use crate::axis::Scale;
+use crate::figure::{Entry, Mark};
+use crate::panel::{Layer, Panel};
+use crate::style::{INK, RGBColor};
 
 /// The runs of one setting, drawn in one color.
 pub struct Group<'a> {
@@ -50,7 +50,7 @@ impl Timetable {
 
     /// Those of a spec that is ready to start.
     pub fn of(prepared: &Prepared) -> Self {
-        Self::new(prepared.schedule(), prepared.spec().steps, prepared.record_plan(false).grid)
+        Self::new(prepared.schedule(), prepared.spec().steps, prepared.grid())
     }
 
     fn points(&self) -> Vec<(f64, f64)> {
@@ -58,7 +58,7 @@ impl Timetable {
     }
 }
 
-/// A panel a series: bands below, thin lines next, medians on top, decays dashed.
+/// One panel per series: bands below, thin lines next, medians on top, decays dashed.
 pub fn panels(names: &[&str], groups: &[Group<'_>]) -> Vec<Panel> {
     let told = groups.iter().any(|group| group.timetable.is_some());
     let one = |name: &&str| if *name == "step_size" && told { schedule_panel(groups) } else { panel(name, groups) };
@@ -101,7 +101,7 @@ fn decays(groups: &[Group<'_>]) -> Vec<Layer> {
     groups.iter().flat_map(of).collect()
 }
 
-/// A line a setting, with its share of diverged runs, and how to read the panels.
+/// One line per setting, with its share of diverged runs, and how to read the panels.
 pub fn legend(groups: &[Group<'_>]) -> Vec<Entry> {
     let one = |group: &Group<'_>| {
         let Share { hits, total, low, high } = group.diverged;

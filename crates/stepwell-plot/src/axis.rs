@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::output::thousands;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use stepwell::words::thousands;
 
 /// A linear axis over positions with ticks of its own.
 pub struct Axis {

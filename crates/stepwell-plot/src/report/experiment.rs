@@ -3,7 +3,7 @@
 use stepwell::record::{Records, Series};
 use stepwell::statistics::{Band, Share};
 
-use crate::figures::series::{Timetable, band};
+use crate::series::{Timetable, band};
 
 /// One folder.
 pub struct Experiment {
@@ -99,6 +99,16 @@ impl Experiment {
     /// All runs.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.groups.iter().flat_map(|group| &group.runs)
+    }
+}
+
+/// A group's name among those of several experiments.
+pub fn full_label(experiments: &[Experiment], experiment: &Experiment, group: &Group) -> String {
+    let Experiment { name, title, .. } = experiment;
+    match experiments.len() {
+        1 => group.label.clone(),
+        _ if group.label == *title => name.clone(),
+        _ => format!("{name}: {}", group.label),
     }
 }
 

@@ -1,15 +1,24 @@
 //! Fully connected ReLU networks of any depth and width with one output.
 
+mod kernels;
+mod layer;
+mod one_hidden_layer;
+
+use kernels::{add_scaled, forward, masked, output_step, relu, row_step, row_sum, subtract_scaled};
+use layer::Layer;
+
 use super::{Features, Model};
-use crate::linalg::lanes::{self, LANES, combine, for_lanes};
+use crate::linalg::lanes;
 use crate::linalg::{AlignedVec, Matrix};
+use crate::tensor::{Layout, TensorLayout};
 
 /// `h(theta, x) = W_L relu(.. relu(W_1 x + b_1) ..) + b_L`, with or without biases in each layer.
 ///
 /// `theta` holds layer after layer: the weights, then the biases where the layer has them. Weights stand *input by
-/// input*: entry `i * width + j` leads from input i to neuron j, the transpose of the usual `width x fan_in` (see
-/// [`FullyConnected::from_usual`]), so that neighbors in memory belong to neighboring neurons and a layer is computed
-/// for many neurons at once without a sum across them.
+/// input*: entry `i * width + j` leads from input i to neuron j, so that neighbors in memory belong to neighboring neurons
+/// and a layer is computed for many neurons at once without a sum across them. That is the transpose of PyTorch's
+/// `width x fan_in`; [`Model::layout`] goes from one to the other. The tensors are `layer1.weight`, `layer1.bias`, and so
+/// on; the last layer is the output's.
 ///
 /// `relu'(0) = 0`. A NaN stays one through `relu`. The output is a sum in the lanes of [`crate::linalg::lanes`]; what
 /// flows back to a hidden neuron is summed over whole blocks of eight, then over the rest one by one.
@@ -23,58 +32,6 @@ use crate::linalg::{AlignedVec, Matrix};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FullyConnected {
     layers: Vec<Layer>,
-}
-
-/// Where a layer finds its parameters in `theta`, and its activations among all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Layer {
-    fan_in: usize,
-    width: usize,
-    bias: bool,
-    offset: usize,
-    first_neuron: usize,
-}
-
-impl Layer {
-    fn weights(&self) -> usize {
-        self.fan_in * self.width
-    }
-
-    fn parameters(&self) -> usize {
-        self.weights() + if self.bias { self.width } else { 0 }
-    }
-
-    /// The layer's weights and biases (an empty slice where it has none).
-    #[inline(always)]
-    fn split<'a>(&self, theta: &'a [f64]) -> (&'a [f64], &'a [f64]) {
-        theta[self.offset..self.offset + self.parameters()].split_at(self.weights())
-    }
-
-    #[inline(always)]
-    fn split_mut<'a>(&self, theta: &'a mut [f64]) -> (&'a mut [f64], &'a mut [f64]) {
-        theta[self.offset..self.offset + self.parameters()].split_at_mut(self.weights())
-    }
-
-    /// The layer's part of an array with one entry a hidden neuron.
-    #[inline(always)]
-    fn part<'a>(&self, neurons: &'a [f64]) -> &'a [f64] {
-        &neurons[self.first_neuron..self.first_neuron + self.width]
-    }
-
-    #[inline(always)]
-    fn part_mut<'a>(&self, neurons: &'a mut [f64]) -> &'a mut [f64] {
-        &mut neurons[self.first_neuron..self.first_neuron + self.width]
-    }
-}
-
-/// A layer's weights and biases in the usual shape: `weights` is `width x fan_in` row by row, `biases` has one entry a
-/// neuron or none.
-#[derive(Clone, Debug, PartialEq)]
-pub struct UsualLayer {
-    /// `width x fan_in`, row j leads into neuron j.
-    pub weights: Vec<f64>,
-    /// One a neuron; empty for a layer without biases.
-    pub biases: Vec<f64>,
 }
 
 /// What a prediction leaves behind, one entry a hidden neuron each, and the room that pullbacks work in.
@@ -115,36 +72,6 @@ impl FullyConnected {
         self.layers.iter().map(|layer| (layer.fan_in, layer.width, layer.bias)).collect()
     }
 
-    /// `theta` from layers in the usual shape.
-    ///
-    /// # Panics
-    /// If a shape is not the network's.
-    pub fn from_usual(&self, layers: &[UsualLayer]) -> Vec<f64> {
-        assert_eq!(layers.len(), self.layers.len(), "number of layers");
-        let mut theta = vec![0.0; self.parameters()];
-        for (layer, usual) in self.layers.iter().zip(layers) {
-            let (weights, biases) = layer.split_mut(&mut theta);
-            assert_eq!(usual.weights.len(), weights.len(), "a layer's weights");
-            for (j, row) in usual.weights.chunks_exact(layer.fan_in).enumerate() {
-                for (i, weight) in row.iter().enumerate() {
-                    weights[i * layer.width + j] = *weight;
-                }
-            }
-            biases.copy_from_slice(&usual.biases);
-        }
-        theta
-    }
-
-    /// The layers of `theta` in the usual shape.
-    pub fn to_usual(&self, theta: &[f64]) -> Vec<UsualLayer> {
-        let usual = |layer: &Layer| {
-            let (weights, biases) = layer.split(theta);
-            let entry = |k: usize| weights[k % layer.fan_in * layer.width + k / layer.fan_in];
-            UsualLayer { weights: (0..weights.len()).map(entry).collect(), biases: biases.to_vec() }
-        };
-        self.layers.iter().map(usual).collect()
-    }
-
     /// The first layer's neurons as points (m x d): row j is `w_j |a_j|`, with `a_j` what neuron j sends on (its output
     /// weight; in deeper networks the norm of its outgoing weights).
     ///
@@ -174,256 +101,6 @@ impl FullyConnected {
     fn input_of<'a>(&self, k: usize, x: &'a [f64], neurons: &'a [f64]) -> &'a [f64] {
         if k == 0 { x } else { self.layers[k - 1].part(neurons) }
     }
-
-    /// The step of a network with one hidden layer: update and next prediction in one pass over the neurons.
-    #[inline(always)]
-    fn fused_step(&self, theta: &mut [f64], x: &[f64], tape: &mut NetworkTape, w: f64, next_x: &[f64]) -> f64 {
-        let (d, m) = (self.layers[0].fan_in, self.layers[0].width);
-        let (hidden, output) = theta.split_at_mut(self.layers[1].offset);
-        let (weights, biases) = hidden.split_at_mut(d * m);
-        let (outgoing, output_bias) = output.split_at_mut(m);
-        let activations = &mut tape.activations[..m];
-        assert!(x.len() == d && next_x.len() == d && (biases.is_empty() || biases.len() == m));
-        let mut acc = [0.0; LANES];
-        let end = for_lanes!(m, |from, LANE, SIZE| {
-            let terms = neuron_step::<SIZE>(from, weights, biases, outgoing, activations, x, next_x, w);
-            for l in 0..SIZE {
-                acc[LANE + l] += terms[l];
-            }
-        });
-        let sum = if end == m {
-            combine(acc)
-        } else {
-            // a copy, so that the lanes above stay in registers
-            let mut last = acc;
-            for j in end..m {
-                last[j % LANES] += neuron_step::<1>(j, weights, biases, outgoing, activations, x, next_x, w)[0];
-            }
-            combine(last)
-        };
-        match output_bias {
-            [bias] => {
-                *bias -= w;
-                sum + *bias
-            }
-            _ => sum,
-        }
-    }
-}
-
-/// `relu(z)`; NaN stays NaN.
-#[inline(always)]
-fn relu(z: f64) -> f64 {
-    if z < 0.0 { 0.0 } else { z }
-}
-
-/// Neurons `from..from + B` of a network with one hidden layer: their step, and their terms of the next prediction.
-#[allow(clippy::too_many_arguments, reason = "the slices of one fused pass")]
-#[inline(always)]
-fn neuron_step<const B: usize>(
-    from: usize,
-    weights: &mut [f64],
-    biases: &mut [f64],
-    outgoing: &mut [f64],
-    activations: &mut [f64],
-    x: &[f64],
-    next_x: &[f64],
-    w: f64,
-) -> [f64; B] {
-    let m = outgoing.len();
-    let outgoing = &mut outgoing[from..from + B];
-    let activations = &mut activations[from..from + B];
-    let (mut delta, mut z) = ([0.0; B], [0.0; B]);
-    for l in 0..B {
-        delta[l] = masked(activations[l], w * outgoing[l]);
-    }
-    if !biases.is_empty() {
-        let biases = &mut biases[from..from + B];
-        for l in 0..B {
-            biases[l] -= delta[l];
-        }
-        z.copy_from_slice(biases);
-    }
-    for (i, (x, next_x)) in x.iter().zip(next_x).enumerate() {
-        let row = &mut weights[i * m + from..i * m + from + B];
-        for l in 0..B {
-            row[l] -= delta[l] * x;
-            z[l] += row[l] * next_x;
-        }
-    }
-    let mut terms = [0.0; B];
-    for l in 0..B {
-        outgoing[l] -= w * activations[l];
-        activations[l] = relu(z[l]);
-        terms[l] = outgoing[l] * activations[l];
-    }
-    terms
-}
-
-/// Calls `$block` on pieces of `0..m` of 32, 8, 4, 2 and 1 neighbors.
-macro_rules! for_pieces {
-    ($m:expr, |$from:ident, $size:ident| $block:expr) => {{
-        let m = $m;
-        let mut $from = 0;
-        for_pieces!(@while 32, m, $from, $size, $block);
-        for_pieces!(@while 8, m, $from, $size, $block);
-        for_pieces!(@if 4, m, $from, $size, $block);
-        for_pieces!(@if 2, m, $from, $size, $block);
-        if m > $from {
-            const $size: usize = 1;
-            $block;
-        }
-    }};
-    (@while $b:literal, $m:ident, $from:ident, $size:ident, $block:expr) => {
-        while $m - $from >= $b {
-            const $size: usize = $b;
-            $block;
-            $from += $b;
-        }
-    };
-    (@if $b:literal, $m:ident, $from:ident, $size:ident, $block:expr) => {
-        if $m - $from >= $b {
-            const $size: usize = $b;
-            $block;
-            $from += $b;
-        }
-    };
-}
-
-/// `out = f(b + W^T input)`, terms added in the order of the inputs.
-#[inline(always)]
-fn forward(weights: &[f64], biases: &[f64], input: &[f64], out: &mut [f64], f: impl Fn(f64) -> f64) {
-    for_pieces!(out.len(), |from, SIZE| {
-        let z = affine::<SIZE>(from, out.len(), weights, biases, input);
-        for l in 0..SIZE {
-            out[from + l] = f(z[l]);
-        }
-    });
-}
-
-#[inline(always)]
-fn affine<const B: usize>(from: usize, m: usize, weights: &[f64], biases: &[f64], input: &[f64]) -> [f64; B] {
-    let mut z = [0.0; B];
-    if !biases.is_empty() {
-        z.copy_from_slice(&biases[from..from + B]);
-    }
-    for (x, row) in input.iter().zip(weights.chunks_exact(m)) {
-        let row = &row[from..from + B];
-        for l in 0..B {
-            z[l] += row[l] * x;
-        }
-    }
-    z
-}
-
-/// `<row, delta>`: whole blocks of eight in eight lanes, then the rest one by one.
-#[inline(always)]
-fn row_sum(row: &[f64], delta: &[f64]) -> f64 {
-    let whole = row.len() - row.len() % 8;
-    let (row, row_rest) = row.split_at(whole);
-    let (delta, delta_rest) = delta.split_at(whole);
-    let mut acc = [0.0; 8];
-    for (row, delta) in row.chunks_exact(8).zip(delta.chunks_exact(8)) {
-        for l in 0..8 {
-            acc[l] += row[l] * delta[l];
-        }
-    }
-    let mut sum = sum_of_eight(acc);
-    for (row, delta) in row_rest.iter().zip(delta_rest) {
-        sum += row * delta;
-    }
-    sum
-}
-
-/// The step of output weights, `weights -= w input`, and what flows back to the neurons `input` from the old ones.
-#[inline(always)]
-fn output_step(weights: &mut [f64], input: &[f64], w: f64, delta: &mut [f64]) {
-    assert!(weights.len() == input.len() && input.len() == delta.len());
-    for_pieces!(input.len(), |from, SIZE| {
-        let (weights, input) = (&mut weights[from..from + SIZE], &input[from..from + SIZE]);
-        let delta = &mut delta[from..from + SIZE];
-        for l in 0..SIZE {
-            delta[l] = masked(input[l], w * weights[l]);
-            weights[l] -= w * input[l];
-        }
-    });
-}
-
-/// `row -= input delta`, and the [`row_sum`] of the old row.
-#[inline(always)]
-fn row_step(row: &mut [f64], input: f64, delta: &[f64]) -> f64 {
-    assert_eq!(row.len(), delta.len());
-    let mut acc = [0.0; 8];
-    let mut from = 0;
-    while row.len() - from >= 8 {
-        let terms = row_piece::<8>(&mut row[from..], input, &delta[from..]);
-        for l in 0..8 {
-            acc[l] += terms[l];
-        }
-        from += 8;
-    }
-    let mut sum = sum_of_eight(acc);
-    if row.len() - from >= 4 {
-        let terms = row_piece::<4>(&mut row[from..], input, &delta[from..]);
-        sum = (((sum + terms[0]) + terms[1]) + terms[2]) + terms[3];
-        from += 4;
-    }
-    if row.len() - from >= 2 {
-        let terms = row_piece::<2>(&mut row[from..], input, &delta[from..]);
-        sum = (sum + terms[0]) + terms[1];
-        from += 2;
-    }
-    if row.len() > from {
-        sum += row_piece::<1>(&mut row[from..], input, &delta[from..])[0];
-    }
-    sum
-}
-
-#[inline(always)]
-fn row_piece<const B: usize>(row: &mut [f64], input: f64, delta: &[f64]) -> [f64; B] {
-    let (row, delta) = (&mut row[..B], &delta[..B]);
-    let mut terms = [0.0; B];
-    for l in 0..B {
-        terms[l] = row[l] * delta[l];
-        row[l] -= input * delta[l];
-    }
-    terms
-}
-
-#[inline(always)]
-fn sum_of_eight(a: [f64; 8]) -> f64 {
-    ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
-}
-
-/// `out += a x`, written in pieces so that short rows are vectors too.
-#[inline(always)]
-fn add_scaled(out: &mut [f64], a: f64, x: &[f64]) {
-    assert_eq!(out.len(), x.len());
-    for_pieces!(x.len(), |from, SIZE| {
-        let (out, x) = (&mut out[from..from + SIZE], &x[from..from + SIZE]);
-        for l in 0..SIZE {
-            out[l] += a * x[l];
-        }
-    });
-}
-
-/// `out -= a x`.
-#[inline(always)]
-fn subtract_scaled(out: &mut [f64], a: f64, x: &[f64]) {
-    assert_eq!(out.len(), x.len());
-    for_pieces!(x.len(), |from, SIZE| {
-        let (out, x) = (&mut out[from..from + SIZE], &x[from..from + SIZE]);
-        for l in 0..SIZE {
-            out[l] -= a * x[l];
-        }
-    });
-}
-
-/// `value`, or 0 where the neuron is not active. In bits, as a branch for each neuron would not become a vector.
-#[inline(always)]
-fn masked(activation: f64, value: f64) -> f64 {
-    let mask = u64::from(activation > 0.0).wrapping_neg();
-    f64::from_bits(value.to_bits() & mask)
 }
 
 impl Model for FullyConnected {
@@ -435,6 +112,17 @@ impl Model for FullyConnected {
 
     fn inputs(&self) -> usize {
         self.layers[0].fan_in
+    }
+
+    fn layout(&self) -> Layout {
+        let mut tensors = Vec::new();
+        for (layer, k) in self.layers.iter().zip(1..) {
+            tensors.push(TensorLayout::column_major(format!("layer{k}.weight"), vec![layer.width, layer.fan_in]));
+            if layer.bias {
+                tensors.push(TensorLayout::row_major(format!("layer{k}.bias"), vec![layer.width]));
+            }
+        }
+        Layout(tensors)
     }
 
     fn tape(&self) -> NetworkTape {
@@ -543,7 +231,8 @@ impl Model for FullyConnected {
         _: &mut [f64],
     ) -> f64 {
         if self.layers.len() == 2 {
-            return self.fused_step(theta, x, tape, w, next_x);
+            let (first, output) = (&self.layers[0], &self.layers[1]);
+            return one_hidden_layer::step(theta, [first, output], &mut tape.activations, x, w, next_x);
         }
         let NetworkTape { activations, deltas, .. } = tape;
         let last = self.layers.len() - 1;

@@ -1,12 +1,10 @@
 //! Folders of results: files appear whole or not at all (temporary file, fsync, rename, fsync of the folder).
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use stepwell::record::Records;
-
-use crate::failure::Failure;
+use crate::error::StoreError;
 
 /// A folder that results are written to.
 pub struct Folder {
@@ -15,8 +13,8 @@ pub struct Folder {
 
 impl Folder {
     /// Makes the folder, and makes sure that files can be written there before any time is spent on computing them.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
-        let refuse = |why: String| Failure::usage(format!("--out {}: {why}; name another folder", path.display()));
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        let refuse = |why: String| StoreError::usage(format!("--out {}: {why}; name another folder", path.display()));
         if path.exists() && !path.is_dir() {
             return Err(refuse("is a file, expected a folder".into()));
         }
@@ -27,6 +25,19 @@ impl Folder {
             return Err(refuse(format!("cannot be written to: {error}")));
         }
         Ok(Self { path: path.to_path_buf() })
+    }
+
+    /// The same where nobody else's files may be: a folder that is not empty must be ours.
+    ///
+    /// # Errors
+    /// If it holds files and `is_ours` does not know it, before anything is written; and as of [`Folder::create`].
+    pub fn claim(path: &Path, is_ours: impl FnOnce(&Path) -> bool) -> Result<Self, StoreError> {
+        if !is_empty(path) && !is_ours(path) {
+            let place = path.display();
+            let why = format!("--out {place}: holds files that stepwell did not write there; name another folder");
+            return Err(StoreError::usage(why));
+        }
+        Self::create(path)
     }
 
     /// A folder that is taken to be there, or is made later by [`Folder::create`].
@@ -40,32 +51,49 @@ impl Folder {
     }
 
     /// Writes a file whole or not at all.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let target = self.path.join(name);
-        let failed = |error| Failure::other(format!("{}: {error}", target.display()));
-        self.write_with(&target, |mut file| file.write_all(bytes).map_err(failed))?;
+        let failed = |error| StoreError::failed(format!("{}: {error}", target.display()));
+        self.write_with::<StoreError>(&target, |mut file| file.write_all(bytes).map_err(failed))?;
         Ok(target)
     }
 
     /// Writes a file of this folder by `content`, whole or not at all.
-    pub fn write_with(&self, target: &Path, content: impl FnOnce(&File) -> Result<(), Failure>) -> Result<(), Failure> {
-        let failed = |error| Failure::other(format!("{}: {error}", target.display()));
+    ///
+    /// # Errors
+    /// Those of `content`, or of the disk.
+    pub fn write_with<E: From<StoreError>>(
+        &self,
+        target: &Path,
+        content: impl FnOnce(&File) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |error| StoreError::failed(format!("{}: {error}", target.display()));
         let file = tempfile::Builder::new().prefix(".stepwell-").tempfile_in(&self.path).map_err(failed)?;
         content(file.as_file())?;
         make_readable(file.as_file()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(target).map_err(|error| failed(error.error))?;
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)
+        Ok(File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed)?)
     }
 
     /// Removes a file, or a folder with all that is in it, where it is there.
-    pub fn remove(&self, name: &str) -> Result<(), Failure> {
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path.join(name);
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Failure::other(format!("{}: {error}", path.display())))
+                Err(StoreError::failed(format!("{}: {error}", path.display())))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Removes temporary files that killed processes left; only whoever holds the folder's lock may.
+    pub fn sweep_up(&self) {
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".stepwell-") && name != ".stepwell-lock" {
+                let _ = fs::remove_file(entry.path());
+            }
         }
     }
 
@@ -75,41 +103,10 @@ impl Folder {
     }
 }
 
-/// A lock that ends with its owner, however that ends.
-pub struct Lock {
-    _file: File,
-    path: Option<PathBuf>,
-}
-
-impl Lock {
-    /// Takes the lock of a file, alone or shared with others; `None` if another process holds it. A file system without
-    /// locks gives it to everyone: computing something twice is harmless.
-    pub fn take(path: &Path, alone: bool) -> Result<Option<Self>, Failure> {
-        let file = File::options().create(true).append(true).open(path);
-        let file = file.map_err(|error| Failure::other(format!("{}: {error}", path.display())))?;
-        Ok(match if alone { file.try_lock() } else { file.try_lock_shared() } {
-            Err(TryLockError::WouldBlock) => None,
-            Ok(()) | Err(TryLockError::Error(_)) => Some(Self { _file: file, path: None }),
-        })
-    }
-
-    /// The same; its file is removed in the end.
-    pub fn take_and_remove(path: &Path) -> Result<Option<Self>, Failure> {
-        let mut lock = Self::take(path, true)?;
-        if let Some(lock) = &mut lock {
-            lock.path = Some(path.to_path_buf());
-        }
-        Ok(lock)
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Whoever opened the file before may lock what is no longer there, and compute the same bytes again.
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
-        }
-    }
+/// Whether nothing is in a folder but what killed processes of ours left.
+fn is_empty(path: &Path) -> bool {
+    let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.all(|entry| entry.file_name().as_encoded_bytes().starts_with(b".stepwell-"))
 }
 
 /// Temporary files are private; results are as readable as other files of the user.
@@ -142,40 +139,9 @@ fn remove_empty(made: Option<&Path>, path: &Path) {
     }
 }
 
-/// The first columns of a run's rows, for [`append_csv`]: its label, quoted, and its seed.
-pub fn run_prefix(label: &str, seed: impl std::fmt::Display) -> String {
-    format!("\"{}\",{seed},", label.replace('"', "\"\""))
-}
-
-/// Adds the records of one run as tidy rows `prefix,step,series,value`; NaN and infinities are written as such.
-pub fn append_csv(out: &mut String, prefix: &str, records: &Records) {
-    use std::fmt::Write;
-    for series in &records.series {
-        for (step, value) in series.steps.iter().zip(&series.values) {
-            let _ = writeln!(out, "{prefix}{step},{},{value:?}", series.name);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_survive_the_csv_to_the_bit() {
-        let mut records = Records::default();
-        let values = [1.4216162873995314e-06, f64::NAN, f64::INFINITY, -0.0, 5e-324];
-        for (step, value) in values.into_iter().enumerate() {
-            records.push("train_loss", step as u64, value);
-        }
-        let mut csv = String::new();
-        append_csv(&mut csv, "7,", &records);
-        let back: Vec<f64> = csv.lines().map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
-        assert_eq!(csv.lines().next(), Some("7,0,train_loss,1.4216162873995314e-6"));
-        for (a, b) in values.iter().zip(back) {
-            assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
-        }
-    }
 
     #[test]
     fn a_refused_folder_leaves_nothing() {
@@ -184,6 +150,11 @@ mod tests {
         fs::write(&file, "x").unwrap();
         assert!(Folder::create(&file).is_err());
         assert!(Folder::create(&file.join("below")).is_err());
+        // what is not ours is neither written to nor emptied
+        let refused = Folder::claim(root.path(), |_| false).err().unwrap();
+        assert!(refused.message.contains("did not write there"), "{refused}");
+        assert!(Folder::claim(root.path(), |_| true).is_ok());
+        assert!(Folder::claim(&root.path().join("new"), |_| false).is_ok());
         let folder = Folder::create(&root.path().join("a/b")).unwrap();
         folder.write("x.txt", b"1").unwrap();
         folder.write("x.txt", b"2").unwrap();

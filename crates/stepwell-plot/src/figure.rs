@@ -1,34 +1,13 @@
-//! Figures: panels of lines, bands and regions, drawn as SVG, PNG and PDF.
+//! Figures: panels of lines, bands and regions with a title and a legend.
 
-pub mod axis;
-pub mod panel;
-pub mod pdf;
-pub mod raster;
-pub mod series;
-
-use panel::Panel;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::failure::Failure;
-use crate::store::Folder;
+use crate::error::PlotError;
+use crate::panel::{Area, Panel};
+use crate::raster;
+use crate::style::{FONT, FONT_BYTES, INK};
 
-/// Colors that stay apart for most eyes, also in gray. Source: Okabe and Ito (2002), yellow left out.
-pub const COLORS: [RGBColor; 6] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-];
-/// Text and frames.
-pub const INK: RGBColor = RGBColor(40, 40, 40);
-/// Grid lines.
-pub const FAINT: RGBColor = RGBColor(225, 225, 225);
-
-/// The family name under which the embedded font is known to the drawing library.
-pub const FONT: &str = "DejaVu Sans";
 const PANEL_WIDTH: u32 = 640;
 const PANEL_HEIGHT: u32 = 440;
 const HEAD: u32 = 64;
@@ -75,7 +54,7 @@ pub enum Mark {
 fn register_font() {
     for style in [FontStyle::Normal, FontStyle::Bold] {
         // the font is part of the program and known to be good
-        let _ = plotters::style::register_font(FONT, style, raster::FONT_BYTES);
+        let _ = plotters::style::register_font(FONT, style, FONT_BYTES);
     }
 }
 
@@ -84,7 +63,7 @@ impl Figure {
     ///
     /// # Errors
     /// If the drawing library fails.
-    pub fn svg(&self) -> Result<String, Failure> {
+    pub fn svg(&self) -> Result<String, PlotError> {
         register_font();
         let legend = legend_columns(&self.legend);
         let all = self.panels.len() + self.below.len() + legend.len();
@@ -98,7 +77,7 @@ impl Figure {
             let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
             self.draw(&root, columns, rows as usize)
                 .and_then(|()| root.present().map_err(|error| error.to_string()))
-                .map_err(|error| Failure::other(format!("cannot draw the figure: {error}")))?;
+                .map_err(PlotError::Drawing)?;
         }
         Ok(svg)
     }
@@ -127,19 +106,16 @@ impl Figure {
         legend.iter().zip(areas.iter().skip(first)).try_for_each(|(entries, area)| draw_legend(area, entries))
     }
 
-    /// Writes `NAME.svg` and `NAME.png`.
+    /// Names and bytes of the files `NAME.svg` and `NAME.png`.
     ///
     /// # Errors
-    /// If it cannot be drawn or written.
-    pub fn write(&self, folder: &Folder, name: &str) -> Result<(), Failure> {
+    /// If the drawing libraries fail.
+    pub fn files(&self, name: &str) -> Result<Vec<(String, Vec<u8>)>, PlotError> {
         let svg = self.svg()?;
-        folder.write(&format!("{name}.png"), &raster::png(&svg)?)?;
-        folder.write(&format!("{name}.svg"), svg.as_bytes())?;
-        Ok(())
+        let png = raster::png(&svg)?;
+        Ok(vec![(format!("{name}.svg"), svg.into_bytes()), (format!("{name}.png"), png)])
     }
 }
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 const LEGEND_TOP: i32 = 44;
 const FIRST_LINE: i32 = 26;

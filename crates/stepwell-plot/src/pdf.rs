@@ -5,8 +5,8 @@ use std::fmt::Write;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use resvg::usvg::{self, tiny_skia_path::PathSegment};
 
-use super::raster;
-use crate::failure::Failure;
+use crate::error::PlotError;
+use crate::raster;
 
 /// Points in an inch.
 const INCH: f32 = 72.0;
@@ -15,7 +15,7 @@ const INCH: f32 = 72.0;
 ///
 /// # Errors
 /// If the document cannot be read.
-pub fn pdf(svg: &str, width: f32) -> Result<Vec<u8>, Failure> {
+pub fn pdf(svg: &str, width: f32) -> Result<Vec<u8>, PlotError> {
     let tree = raster::tree(svg)?;
     let scale = width * INCH / tree.size().width();
     let (width, height) = (tree.size().width() * scale, tree.size().height() * scale);

@@ -1,30 +1,77 @@
 //! One panel: layers over a pair of axes.
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::axis::{Axis, Scale};
-use super::{Area, FAINT, FONT, INK};
+use crate::axis::{Axis, Scale};
+use crate::style::{FAINT, FONT, INK};
 
-/// At most this many points a line; longer ones are thinned to the least and largest value of each piece.
+/// Where a panel or a legend is drawn.
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// At most this many points per line; longer ones are thinned to the least and largest value of each piece.
 const MOST_POINTS: usize = 1500;
 
 /// What is drawn in a panel, first layers below later ones.
 pub enum Layer {
     /// A line; it is broken at values that have no place on the axis.
-    Line { points: Vec<(f64, f64)>, color: RGBColor, width: u32 },
+    Line {
+        /// x, y.
+        points: Vec<(f64, f64)>,
+        /// The line's color.
+        color: RGBColor,
+        /// In pixels.
+        width: u32,
+    },
     /// A dashed line.
-    Dashed { points: Vec<(f64, f64)>, color: RGBColor },
-    /// The area between two lines: x, lower, upper.
-    Band { points: Vec<(f64, f64, f64)>, color: RGBColor },
+    Dashed {
+        /// x, y.
+        points: Vec<(f64, f64)>,
+        /// The line's color.
+        color: RGBColor,
+    },
+    /// The area between two lines.
+    Band {
+        /// x, lower, upper.
+        points: Vec<(f64, f64, f64)>,
+        /// Its color, drawn pale.
+        color: RGBColor,
+    },
     /// Dots.
-    Dots { points: Vec<(f64, f64)>, color: RGBColor, size: u32 },
-    /// Vertical strokes: x, lower, upper.
-    Strokes { points: Vec<(f64, f64, f64)>, color: RGBColor },
+    Dots {
+        /// x, y.
+        points: Vec<(f64, f64)>,
+        /// The dots' color.
+        color: RGBColor,
+        /// Their radius in pixels.
+        size: u32,
+    },
+    /// Vertical strokes.
+    Strokes {
+        /// x, lower, upper.
+        points: Vec<(f64, f64, f64)>,
+        /// The strokes' color.
+        color: RGBColor,
+    },
     /// A dashed vertical line.
-    Vertical { x: f64, color: RGBColor },
+    Vertical {
+        /// Where it stands.
+        x: f64,
+        /// The line's color.
+        color: RGBColor,
+    },
     /// A horizontal stripe over the whole width with its name.
-    Stripe { low: f64, high: f64, color: RGBColor, name: String },
+    Stripe {
+        /// Its lower edge.
+        low: f64,
+        /// Its upper edge.
+        high: f64,
+        /// Its color, drawn pale.
+        color: RGBColor,
+        /// Stands at its left end.
+        name: String,
+    },
 }
 
 /// A panel.
@@ -76,7 +123,8 @@ impl Panel {
         (x, (low - margin, high + margin))
     }
 
-    pub(super) fn draw(&self, area: &Area<'_>) -> Result<(), String> {
+    /// Draws the panel, its axes and its layers.
+    pub(crate) fn draw(&self, area: &Area<'_>) -> Result<(), String> {
         let failed = |error: DrawingAreaErrorKind<_>| error.to_string();
         let ((x0, x1), (y0, y1)) = self.ranges();
         let x_axis = Axis { range: (x0, x1), ticks: Scale::Linear.ticks(x0, x1, 5) };

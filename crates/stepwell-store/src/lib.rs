@@ -1,0 +1,12 @@
+//! Results on disk: folders that are claimed and locked, files that appear whole or not at all and are verified before they are
+//! read, runs that go on where they stood.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod checkpoints;
+pub mod container;
+pub mod digest;
+pub mod error;
+pub mod folder;
+pub mod lock;
+pub mod pace;
