@@ -33,7 +33,7 @@ impl Setting {
             label: label.into(),
             steps,
             last_large: schedule.last_step_before_decay(steps),
-            timetable: Some(Timetable::new(schedule, steps, prepared.grid())),
+            timetable: Some(prepared.timetable()),
             outcomes,
             as_published: None,
         }

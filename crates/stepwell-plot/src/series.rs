@@ -1,8 +1,7 @@
 //! Recorded series of many seeds as panels of lines and bands.
 
 use stepwell::record::{Records, Series};
-use stepwell::schedule::Schedule;
-use stepwell::spec::Prepared;
+use stepwell::schedule::Timetable;
 use stepwell::statistics::{Band, Share};
 use stepwell::words::{capitalized, percent, probe_words};
 
@@ -27,35 +26,8 @@ pub struct Group<'a> {
     pub color: RGBColor,
 }
 
-/// The step sizes of a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timetable {
-    /// Steps at which it is divided.
-    pub decays: Vec<u64>,
-    /// Step and step size: at the recording points, and just before and after it changes. Empty where it is not drawn.
-    pub line: Vec<(u64, f64)>,
-}
-
-impl Timetable {
-    /// The step sizes of `steps` steps, looked at in `grid`.
-    pub fn new(schedule: &Schedule, steps: u64, mut grid: Vec<u64>) -> Self {
-        let decays = schedule.decay_steps();
-        grid.extend(decays.iter().flat_map(|t| [t.saturating_sub(1), *t]));
-        grid.push(steps.saturating_sub(1));
-        grid.sort_unstable();
-        grid.dedup();
-        let line = grid.into_iter().filter(|t| *t < steps).map(|t| (t, schedule.at(t))).collect();
-        Self { decays, line }
-    }
-
-    /// Those of a spec that is ready to start.
-    pub fn of(prepared: &Prepared) -> Self {
-        Self::new(prepared.schedule(), prepared.spec().steps, prepared.grid())
-    }
-
-    fn points(&self) -> Vec<(f64, f64)> {
-        self.line.iter().map(|(t, eta)| (*t as f64, *eta)).collect()
-    }
+fn points_of(timetable: &Timetable) -> Vec<(f64, f64)> {
+    timetable.line.iter().map(|(t, eta)| (*t as f64, *eta)).collect()
 }
 
 /// One panel per series: bands below, thin lines next, medians on top, decays dashed.
@@ -86,7 +58,7 @@ fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
 fn schedule_panel(groups: &[Group<'_>]) -> Panel {
     let mut layers = decays(groups);
     layers.extend(groups.iter().filter_map(|group| {
-        let points = group.timetable.as_ref()?.points();
+        let points = points_of(group.timetable.as_ref()?);
         Some(Layer::Line { points, color: group.color, width: 3 })
     }));
     Panel { title: "Step size".into(), x_label: "iteration".into(), scale: Scale::Linear, y_range: None, layers }

@@ -129,9 +129,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let outcome = session.outcome();
     for (step, row) in outcome.records.get("distance").expect("it was pushed").rows() {
-        println!("step {step:5}: distance {:.2e}, loss {:.2e}", row[0], outcome.records.get("train_loss").unwrap().at(step));
+        println!(
+            "step {step:5}: distance {:.2e}, loss {:.2e}",
+            row[0],
+            outcome.records.get("train_loss").unwrap().at(step)
+        );
     }
-    println!("{:?}: loss {:.2e}, sharpness {:.2}", outcome.status, outcome.end_value("train_loss"), outcome.end_value("sharpness"));
+    println!(
+        "{:?}: loss {:.2e}, sharpness {:.2}",
+        outcome.status,
+        outcome.end_value("train_loss"),
+        outcome.end_value("sharpness")
+    );
     assert!(distance(session.theta()) < 1e-2, "the target was found");
     Ok(())
 }

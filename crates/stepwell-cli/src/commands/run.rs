@@ -13,7 +13,7 @@ use stepwell::tensor::Tensor;
 use stepwell::verdict::Behavior;
 use stepwell::words::{band_text, probe_words, share_text, short, thousands};
 use stepwell_plot::figure::Figure;
-use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::series::{Group, legend, panels};
 use stepwell_plot::style::COLORS;
 
 use crate::checkpoint::{every, warn};
@@ -239,7 +239,7 @@ fn figure(file: &SpecFile, settings: &[Setting], names: &[String]) -> Figure {
             // all diverged: the lines up to there are better than none
             let all = diverged.hits == diverged.total;
             let survivors = setting.runs.iter().filter(|run| all || !run.diverged()).map(|run| &run.records).collect();
-            let timetable = Some(Timetable::of(&setting.prepared));
+            let timetable = Some(setting.prepared.timetable());
             Group { label: &setting.label, timetable, thin: None, survivors, diverged, color }
         })
         .collect();

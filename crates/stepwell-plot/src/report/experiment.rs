@@ -1,9 +1,10 @@
 //! What a folder of results holds, whichever command made it.
 
 use stepwell::record::{Records, Series};
+use stepwell::schedule::Timetable;
 use stepwell::statistics::{Band, Share};
 
-use crate::series::{Timetable, band};
+use crate::series::band;
 
 /// One folder.
 pub struct Experiment {

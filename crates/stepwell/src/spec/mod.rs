@@ -95,7 +95,7 @@ impl Spec {
     ///     model = "diagonal_linear"
     ///     loss = "half_mean_square"
     ///     data.sparse_regression = { n = 10, d = 20, sparsity = 2 }
-    ///     init.diagonal = { alpha = 0.1 }
+    ///     init.diagonal = { u = 0.1, v = 0.0 }
     ///     dynamics.sgd = {}
     ///     schedule.step_size = 0.1
     /// "#;

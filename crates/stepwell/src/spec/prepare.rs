@@ -17,7 +17,7 @@ use crate::record::grid;
 use crate::record::{Entry, RecordPlan};
 use crate::rng::{NumpyLegacy, Purpose, Stream};
 use crate::run::{Run, Runner};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Timetable};
 use crate::session::Session;
 
 /// A spec with its data and files read: ready to start runs of any seed.
@@ -270,6 +270,11 @@ impl Prepared {
     /// The recording grid of the spec, see [`grid`].
     pub fn grid(&self) -> Vec<u64> {
         grid(self.spec.steps, self.spec.record.first, self.spec.record.points)
+    }
+
+    /// The step sizes, as they are drawn.
+    pub fn timetable(&self) -> Timetable {
+        Timetable::new(&self.schedule, self.spec.steps, self.grid())
     }
 
     /// The run of a seed, ready to be stepped, recorded as the spec says: the costly probes at every point.

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use stepwell::record::grid;
+use stepwell::schedule::Timetable;
 use stepwell::spec::Spec;
 use stepwell_plot::report::experiment::Experiment;
-use stepwell_plot::series::Timetable;
 
 use super::records_csv::{self, Recorded};
 use crate::failure::Failure;

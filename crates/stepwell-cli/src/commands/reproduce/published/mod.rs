@@ -15,7 +15,7 @@ use stepwell::spec::{Prepared, RelativeTo};
 use stepwell::statistics::{Share, quantile};
 use stepwell::verdict::Behavior;
 use stepwell_plot::figure::{Entry, Figure, Mark};
-use stepwell_plot::series::{Group, Timetable, legend, panels};
+use stepwell_plot::series::{Group, legend, panels};
 use stepwell_plot::style::{COLORS, INK};
 
 use self::observations::{Observation, observations};
@@ -240,7 +240,7 @@ fn figure(results: &Results<'_>) -> Result<Figure, Failure> {
         .zip(COLORS)
         .map(|((setting, measured), color)| Group {
             label: &setting.label,
-            timetable: Some(Timetable::of(setting.as_published.as_ref().unwrap_or(&setting.over_seeds))),
+            timetable: Some(setting.as_published.as_ref().unwrap_or(&setting.over_seeds).timetable()),
             thin: Some(&measured.first().records),
             survivors: measured.survivors(),
             diverged: measured.diverged(),
