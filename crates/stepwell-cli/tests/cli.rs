@@ -160,7 +160,8 @@ fn a_long_run_goes_on_from_its_checkpoint() {
     let step = || {
         let bytes = fs::read(at.join("a/checkpoint.safetensors")).ok()?;
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-        header.metadata().as_ref().unwrap()["step"].parse::<u64>().ok()
+        let words = &header.metadata().as_ref().unwrap()["stepwell"];
+        words.lines().find_map(|line| line.strip_prefix("step="))?.parse::<u64>().ok()
     };
     let mut last = None;
     for (signal, expected) in [("-KILL", None), ("-TERM", Some(75)), ("-KILL", None), ("-INT", Some(130))] {

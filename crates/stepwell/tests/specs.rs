@@ -127,7 +127,7 @@ fn sessions_show_their_predictor_kinks_and_neurons() {
     session.advance(7);
     let records = session.records();
     let widths: Vec<usize> = records.series.iter().map(|series| series.width).collect();
-    assert_eq!(widths, [401, 301, 100]);
+    assert_eq!(widths, [401, 300, 100]);
     let last = session.predict(&predictor_grid(&data.train.x)).unwrap();
     assert_eq!(records.get("predictor").unwrap().row(1), last);
     assert_eq!(records.get("parameters").unwrap().row(1), session.theta());
