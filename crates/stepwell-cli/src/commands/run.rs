@@ -56,8 +56,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     );
     let plan = format!("{header}{}", file.resolved_anywhere());
     let place = folder.path().display();
-    let lock = Lock::take_and_remove(&folder.path().join("lock"))?;
+    let lock = Lock::take_and_remove(&folder.path().join(".stepwell-lock"))?;
     let _lock = lock.ok_or_else(|| Failure::locked(format!("{place} is being worked on by another process")))?;
+    folder.sweep_up();
     claim(&folder, &plan, args)?;
     if args.resume && folder.read(SUMMARY).is_some() {
         eprintln!("{place} is complete: nothing is left to do");
