@@ -1,25 +1,44 @@
-//! stepwell: a laboratory for SGD with large step sizes.
+//! stepwell: a laboratory for SGD with large step sizes. This crate owns one run, from its text to its verdict.
 //!
-//! The data flows one way: a problem (model, data, loss) is changed by a dynamics that a schedule drives; probes look at
-//! it; records, statistics and figures follow. Everything here is deterministic to the bit: the same seed gives the same
-//! bits at every SIMD width, on every machine, in the browser.
+//! ```text
+//! text -> Spec -> Prepared -> Session -> Outcome -> verdict
+//! ```
+//!
+//! A [`Spec`](spec::Spec) is an experiment as data; [`Prepared`](spec::Prepared) is it checked, with its files read; a
+//! [`Session`](session::Session) is one run of it, stepped by its caller; an [`Outcome`](outcome::Outcome) is how that ended and what was
+//! recorded; a [`verdict`] says what it means. Many runs are the matter of the crate `stepwell-lab`. Everything here is
+//! deterministic to the bit: the same seed gives the same bits at every SIMD width, on every machine, in the browser. No files, no
+//! clock, no threads.
 //!
 //! ```
-//! use std::sync::Arc;
-//! use stepwell::{data::SparseRegression, dynamics::{Sampler, Sgd}, loss::Loss, model::DiagonalLinear};
-//! use stepwell::{problem::Problem, run::{Run, Status}, schedule::Schedule};
+//! use stepwell::run::Status;
+//! use stepwell::spec::{NoFiles, Spec};
+//! use stepwell::verdict::stabilization_of;
 //!
-//! let shape = SparseRegression { n: 20, d: 40, sparsity: 3, test: 100, noise: 0.0 };
-//! let data = Arc::new(shape.draw_fresh(1)?);
-//! let problem = Problem { model: DiagonalLinear::new(40), data, loss: Loss::HalfMeanSquare };
-//! let start = [[0.1; 40], [0.0; 40]].concat();
-//! let sgd = Sgd::new(Sampler::own(1, 20));
-//! let mut run = Run::new(problem, sgd, Schedule::constant(0.1), &start, 5_000);
-//! let before = run.problem().train_loss(run.theta());
-//! assert_eq!(run.advance(5_000), Status::Finished);
-//! assert!(run.problem().train_loss(run.theta()) < 1e-2 * before);
-//! # Ok::<(), stepwell::data::DataError>(())
+//! let spec = Spec::from_toml(
+//!     r#"
+//!     steps = 5000
+//!     model = "diagonal_linear"
+//!     loss = "half_mean_square"
+//!     data.sparse_regression = { n = 20, d = 40, sparsity = 3, test = 100 }
+//!     init.diagonal = { u = 0.1, v = 0.0 }
+//!     dynamics.sgd = {}
+//!     schedule = { step_size = 0.1, decay = [{ after = 0.5, divide_by = 4.0 }] }
+//!     "#,
+//! )?;
+//! let prepared = spec.prepare(&NoFiles)?;
+//! let mut session = prepared.session(1)?;
+//! while session.advance(1000) == Status::Running {
+//!     assert_eq!(session.theta().len(), 80);
+//! }
+//! let outcome = session.outcome();
+//! assert!(!outcome.diverged() && outcome.end_value("train_loss") < 1e-2);
+//! println!("{}", stabilization_of(&outcome, prepared.schedule(), spec.steps).behavior.name());
+//! # Ok::<(), stepwell::spec::SpecError>(())
 //! ```
+//!
+//! A model, a dynamics and a probe of one's own need the traits [`Model`](model::Model) and [`Dynamics`](dynamics::Dynamics) alone:
+//! `examples/of_ones_own.rs`.
 
 pub mod container;
 pub mod data;
