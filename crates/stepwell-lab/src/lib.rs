@@ -37,6 +37,7 @@ pub mod error;
 pub mod experiment;
 pub mod experiments;
 pub mod findings;
+pub mod phase;
 pub mod reproduce;
 pub mod setting;
 pub mod summary;

@@ -1,7 +1,125 @@
-//! Findings of this kind of experiment.
+//! Findings over the step size: what becomes of runs, what they reach, and the thresholds.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stepwell::metrics::Thresholds;
+use stepwell::number::Number;
+use stepwell::statistics::{Band, Share};
+use stepwell::verdict::Behavior;
 
-/// What was found.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Phase {}
+/// What becomes of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its loss falls through the large phase, or is at the floor of arithmetic.
+    Converges,
+    /// Its loss hovers at a level while the step size is large.
+    Stabilizes,
+    /// It diverges, before or after the decay.
+    Diverges,
+    /// Its loss rises, or the large phase is too short to tell.
+    Undecided,
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Converges, Self::Stabilizes, Self::Diverges, Self::Undecided];
+
+    /// The fate in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Converges => "converges",
+            Self::Stabilizes => "stabilizes",
+            Self::Diverges => "diverges",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// The fate of a run whose loss behaves like this while the step size is large.
+    pub fn of(diverged: bool, behavior: Behavior) -> Self {
+        match behavior {
+            _ if diverged => Self::Diverges,
+            Behavior::Diverges => Self::Diverges,
+            Behavior::Stabilizes => Self::Stabilizes,
+            Behavior::Falling | Behavior::Converges => Self::Converges,
+            Behavior::Rising | Behavior::CannotTell => Self::Undecided,
+        }
+    }
+}
+
+/// How many of the runs at a step size have each fate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shares {
+    /// [`Fate::Converges`].
+    pub converges: Share,
+    /// [`Fate::Stabilizes`].
+    pub stabilizes: Share,
+    /// [`Fate::Diverges`].
+    pub diverges: Share,
+    /// [`Fate::Undecided`].
+    pub undecided: Share,
+}
+
+impl Shares {
+    /// The shares of some fates.
+    pub fn of(fates: &[Fate]) -> Self {
+        let share = |wanted| Share::of(fates.iter().filter(|fate| **fate == wanted).count(), fates.len());
+        Self {
+            converges: share(Fate::Converges),
+            stabilizes: share(Fate::Stabilizes),
+            diverges: share(Fate::Diverges),
+            undecided: share(Fate::Undecided),
+        }
+    }
+
+    /// The share of one fate.
+    pub fn get(&self, fate: Fate) -> Share {
+        match fate {
+            Fate::Converges => self.converges,
+            Fate::Stabilizes => self.stabilizes,
+            Fate::Diverges => self.diverges,
+            Fate::Undecided => self.undecided,
+        }
+    }
+}
+
+/// What was measured over the step size: one setting of the experiment per point, in the same order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Runs at each step size.
+    pub seeds: u64,
+    /// Thresholds at the solution that small steps lead to: medians over a few seeds.
+    pub small_steps: Thresholds,
+    /// Where the Lyapunov exponent turns positive; `None` where it does not.
+    pub lyapunov_zero: Option<f64>,
+    /// Names of the losses and measures of sparsity after the last step, in the order in which they are shown; empty if all
+    /// runs diverged.
+    pub series: Vec<String>,
+    /// The step sizes, increasing.
+    pub points: Vec<Point>,
+}
+
+/// The runs at one step size. What was looked at more closely in some of them is in the spec's unit of step sizes, as
+/// medians over these runs; NaN where none got there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The largest step size of the schedule, after its warm-up.
+    #[serde(with = "stepwell::number")]
+    pub step_size: f64,
+    /// What becomes of the runs.
+    pub shares: Shares,
+    /// The level of the loss, over the runs that stabilize.
+    pub level: Band,
+    /// The values of each of the series after the last step, over the runs that did not diverge.
+    pub end: BTreeMap<String, Band>,
+    /// Up to which step sizes the last parameters are stable.
+    pub reached: Thresholds,
+    /// Two over the batch sharpness in the second half of the large phase: the step size that it goes with.
+    #[serde(with = "stepwell::number")]
+    pub two_over_batch_sharpness: f64,
+    /// The same at the start of the large phase and after each tenth of it.
+    pub two_over_batch_sharpness_along: Vec<Number>,
+    /// The Lyapunov exponent of the training predictions per step, from the middle of the large phase on.
+    #[serde(with = "stepwell::number")]
+    pub lyapunov: f64,
+}

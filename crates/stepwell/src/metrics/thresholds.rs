@@ -1,16 +1,20 @@
 //! The step sizes at which a solution loses its stability, and the solution that small steps lead to.
 
+use serde::{Deserialize, Serialize};
+
 use super::{BatchMoments, hessian_vector, mean_square_threshold, sharpness};
 use crate::linalg::{lanes, largest_eigenvalue};
 use crate::model::Model;
 use crate::problem::Problem;
 
 /// Step sizes at which a solution loses its stability.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// `2/lambda_max` of the Hessian of the training loss: where gradient descent leaves.
+    #[serde(with = "crate::number")]
     pub gradient_descent: f64,
     /// Where the second moment under batches grows, see [`mean_square_threshold`]; NaN where it is not known.
+    #[serde(with = "crate::number")]
     pub mean_square: f64,
 }
 
