@@ -41,7 +41,8 @@ impl<'a> Protocol<'a> {
         if fresh {
             check_drawn(&spec.data, "fresh data sets")?;
         }
-        let fingerprint = fingerprint(&first.data(1)?);
+        let data = first.data(1)?;
+        let fingerprint = fingerprint(&data);
         Ok(Self { spec, files, fresh, first: Arc::new(first), data: None, fingerprint })
     }
 
