@@ -227,6 +227,9 @@ pub fn share_of(share: f64, steps: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use num_rational::BigRational;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -344,5 +347,32 @@ mod tests {
         assert_eq!(schedule.at(6), 1.6 / 2.0);
         assert_eq!(schedule.at(9), 1.9 / 2.0 / 5.0);
         assert_eq!(schedule.decay_steps(), [5, 8]);
+    }
+
+    /// The exact product of a decimal and a number of steps, rounded down, with integers of any size.
+    fn floor_of(decimal: &str, steps: u64) -> u64 {
+        let (digits, exponent) = decimal.split_once('e').unwrap_or((decimal, "0"));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let power = exponent.parse::<i32>().unwrap() - fraction.len() as i32;
+        let digits: BigRational = format!("{whole}{fraction}").parse().unwrap();
+        let share = digits * BigRational::from_integer(10.into()).pow(power);
+        (share * BigRational::from_integer(steps.into())).floor().to_integer().try_into().unwrap()
+    }
+
+    proptest! {
+        /// Decimals as people write them, and any f64, taken as the decimal that it is printed as.
+        #[test]
+        fn a_share_is_the_floor_of_the_exact_product(
+            (places, part) in (1_usize..16).prop_flat_map(|places| (Just(places), 0..10_u64.pow(places as u32))),
+            below_one in 0.0_f64..1.0,
+            power in -330_i32..0,
+            steps in prop_oneof![0..1_000_000_u64, any::<u64>()],
+        ) {
+            let written = format!("0.{part:0places$}");
+            prop_assert_eq!(share_of(written.parse().unwrap(), steps), floor_of(&written, steps));
+            for share in [below_one, below_one * libm::pow(10.0, power.into()), 1.0 - below_one * f64::EPSILON] {
+                prop_assert_eq!(share_of(share, steps), floor_of(&format!("{share:e}"), steps), "{}", share);
+            }
+        }
     }
 }

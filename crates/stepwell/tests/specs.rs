@@ -8,7 +8,7 @@ use stepwell::probe::Probe;
 use stepwell::record::{Entry, RecordPlan};
 use stepwell::run::Status;
 use stepwell::session::Session;
-use stepwell::spec::{Array, ArraySource, DataSpec, NoFiles, Spec};
+use stepwell::spec::{Array, ArraySource, DataSpec, NoFiles, ScheduleSpec, Spec};
 
 /// Every file in `experiments/`, by name; those of deep networks are another crate's.
 fn experiments() -> Vec<(String, Spec)> {
@@ -216,4 +216,31 @@ fn bad_networks_are_named() {
         spec.prepare(&NoFiles).unwrap_err().to_string(),
         "data.teacher_student.teacher.given[0]: another shape, expected 3 lists of 2 weights and 0 biases"
     );
+}
+
+/// The steps at which the step sizes of the experiments are divided, as they were published: any change of these moves a
+/// figure. In the order of the file: its own schedule, then those of its variants.
+#[test]
+fn experiments_decay_at_the_published_steps() {
+    let decays: [(&str, u64, &[&[u64]]); 8] = [
+        ("densenet-small", 2_000, &[&[], &[], &[200, 1_800], &[600, 1_800], &[1_000, 1_800]]),
+        ("diagonal", 100_001, &[&[], &[], &[10_001], &[30_001], &[50_001]]),
+        ("quadratic", 2_000, &[&[], &[], &[], &[]]),
+        ("relu-1d", 31_623, &[&[632], &[632], &[15_811]]),
+        ("sde", 10_000, &[&[]]),
+        ("teacher-2", 14_126, &[&[], &[], &[1_412], &[4_237], &[7_063]]),
+        ("teacher-3", 10_001, &[&[], &[], &[1_000], &[3_000], &[5_000]]),
+        ("toy", 5_000, &[&[]]),
+    ];
+    let folder = format!("{}/../../experiments", env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), decays.len());
+    for (name, steps, expected) in decays {
+        let text = std::fs::read_to_string(format!("{folder}/{name}.toml")).unwrap();
+        let spec: toml::Table = toml::from_str(&text).unwrap();
+        let of = |table: &toml::Table| -> Option<ScheduleSpec> { table.get("schedule")?.clone().try_into().ok() };
+        let variants = spec.get("variants").and_then(toml::Value::as_array).into_iter().flatten();
+        let schedules = of(&spec).into_iter().chain(variants.filter_map(|variant| of(variant.as_table().unwrap())));
+        let found: Vec<Vec<u64>> = schedules.map(|spec| spec.build(steps).unwrap().decay_steps()).collect();
+        assert_eq!(found, expected, "{name}");
+    }
 }
