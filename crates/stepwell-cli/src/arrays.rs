@@ -139,11 +139,12 @@ fn read_npy(mut reader: impl Read, size: u64) -> Result<Array, String> {
 
 /// Headers of plain arrays have some hundred bytes; NumPy itself refuses longer ones than 10,000 unless told otherwise.
 const LONGEST_HEADER: u64 = 1 << 16;
-/// Brackets within brackets: three for a record in a list in the dictionary, with room.
-const DEEPEST: i32 = 8;
+/// Brackets that open in a header: that of the dictionary and that of the shape.
+const MOST_BRACKETS: usize = 2;
 
-/// The bytes up to the end of a header. What is nested deeper than any array needs takes parsers exponential time: it is
-/// refused here, by one look at each byte.
+/// The bytes up to the end of a header. Brackets within brackets take parsers time that grows by a factor with each: what has
+/// more than an array of plain numbers needs is refused here, by one look at each byte. Those within strings count, and
+/// none is taken off where one closes, so that nothing hides what is nested.
 fn checked_header(reader: &mut impl Read) -> Result<Cursor<Vec<u8>>, String> {
     let bad = |why: &str| format!("not a readable .npy array ({why})");
     let mut header = Vec::new();
@@ -163,16 +164,8 @@ fn checked_header(reader: &mut impl Read) -> Result<Cursor<Vec<u8>>, String> {
     }
     let begins = header.len();
     reader.by_ref().take(length).read_to_end(&mut header).map_err(|error| bad(&error.to_string()))?;
-    let mut depth = 0;
-    for byte in &header[begins..] {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth -= 1,
-            _ => {}
-        }
-        if depth > DEEPEST {
-            return Err(bad("brackets in its header nested deeper than those of any array"));
-        }
+    if header[begins..].iter().filter(|byte| b"([{".contains(byte)).count() > MOST_BRACKETS {
+        return Err(bad("more brackets in its header than that of plain numbers has"));
     }
     Ok(Cursor::new(header))
 }
@@ -368,9 +361,16 @@ mod tests {
     /// Such a header takes a parser that tries alternatives time that doubles with each bracket.
     #[test]
     fn nested_headers_are_refused_at_once() {
-        for shape in ["[".repeat(50), format!("({}", "{'a': (".repeat(3000))] {
-            let refused = read_npy(&npy("|u1", "()", &shape, &[0; 10])[..], 1000).unwrap_err();
-            assert!(refused.contains("nested deeper"), "{refused}");
+        // by depth, behind brackets that close within a string, and not deep, but wide
+        let wide = format!("{}[{}", "{".repeat(6), "1,".repeat(30_000));
+        for (order, shape) in [
+            ("()", "[".repeat(50)),
+            ("False", format!("({}", "{'a': (".repeat(3000))),
+            (&format!("'{}'", ")".repeat(60))[..], "[".repeat(50)),
+            ("False", wide),
+        ] {
+            let refused = read_npy(&npy("|u1", order, &shape, &[0; 10])[..], 1000).unwrap_err();
+            assert!(refused.contains("more brackets in its header"), "{refused}");
         }
         let long = npy("<f8", "False", &format!("(1,){}", " ".repeat(60_000)), &1.5_f64.to_le_bytes());
         assert_eq!(read_npy(&long[..], long.len() as u64).unwrap().values, [1.5]);
