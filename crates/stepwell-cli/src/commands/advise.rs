@@ -10,7 +10,7 @@ use crate::commands::run::stem;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
 use crate::phase::advice::{Question, advise};
-use crate::phase::kept::{FILE, KeptTrials};
+use crate::phase::kept::{KeptTrials, is_ours};
 use crate::phase::protocol::Protocol;
 use crate::phase::validation::validate;
 use stepwell_store::folder::Folder;
@@ -24,7 +24,7 @@ pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     }
     let question = Question { level: args.level, seeds: args.seeds };
     let default = || PathBuf::from("results").join(format!("{}-advice", stem(&args.spec)));
-    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), |path| path.join(FILE).exists())?;
+    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), is_ours)?;
     protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let advice = advise(&protocol, question)?;
     let title = protocol.spec.title.clone().unwrap_or_else(|| stem(&args.spec));

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::figures;
 use crate::output::{print, print_json};
 use crate::phase::grid::{StepSizes, range, refined, zero};
-use crate::phase::kept::{FILE, KeptTrials};
+use crate::phase::kept::{KeptTrials, is_ours};
 use crate::phase::protocol::{Protocol, scale};
 use crate::phase::report::Diagram;
 use crate::phase::trial::Point;
@@ -29,7 +29,7 @@ pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     let mut protocol = Protocol::open(&args.spec, &args.sets, args.fresh)?;
     protocol.decay(args.decay_after, args.divide_by);
     let default = || PathBuf::from("results").join(format!("{}-phase", stem(&args.spec)));
-    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), |path| path.join(FILE).exists())?;
+    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), is_ours)?;
     protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
     let diagram = measure(&protocol, args)?;
     let file = protocol.file.with_spec(protocol.spec.clone());
