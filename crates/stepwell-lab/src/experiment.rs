@@ -21,6 +21,6 @@ pub struct Experiment {
 impl Experiment {
     /// Number of runs, published ones included.
     pub fn runs(&self) -> usize {
-        self.settings.iter().map(|setting| setting.outcomes.len() + usize::from(setting.as_published.is_some())).sum()
+        self.settings.iter().flat_map(Setting::runs).count()
     }
 }

@@ -39,5 +39,6 @@ pub mod experiments;
 pub mod findings;
 pub mod phase;
 pub mod reproduce;
+pub mod runs;
 pub mod setting;
 pub mod summary;

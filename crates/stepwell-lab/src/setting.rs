@@ -39,6 +39,11 @@ impl Setting {
         }
     }
 
+    /// All runs, the published one first.
+    pub fn runs(&self) -> impl Iterator<Item = &Outcome> {
+        self.as_published.iter().chain(&self.outcomes)
+    }
+
     /// How many of the runs that ended diverged.
     pub fn diverged(&self) -> Share {
         let ended = self.outcomes.iter().filter(|run| run.has_ended());
@@ -108,7 +113,7 @@ impl Setting {
 
 /// The names of all series of numbers that runs recorded, in order: those of the run that got farthest.
 pub fn series_names<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> Vec<String> {
-    let runs = settings.into_iter().flat_map(|setting| setting.as_published.iter().chain(&setting.outcomes));
+    let runs = settings.into_iter().flat_map(Setting::runs);
     let names = |run: &Outcome| {
         let numbers = run.records.series.iter().filter(|series| series.width == 1);
         numbers.map(|series| series.name.to_string()).collect::<Vec<_>>()

@@ -1,38 +1,50 @@
-//! Recorded series of many seeds as panels of lines and bands.
+//! Recorded series of settings over seeds as panels of lines and bands.
 
 use stepwell::record::{Records, Series};
 use stepwell::schedule::Timetable;
 use stepwell::statistics::{Band, Share};
 use stepwell::words::{capitalized, percent, probe_words};
+use stepwell_lab::setting::Setting;
 
 use crate::axis::Scale;
 use crate::figure::{Entry, Mark};
 use crate::panel::{Layer, Panel};
-use crate::style::{INK, RGBColor};
+use crate::style::{COLORS, INK, RGBColor};
 
-/// The runs of one setting, drawn in one color.
+/// How a setting is drawn.
 pub struct Group<'a> {
-    /// What the setting is called.
-    pub label: &'a str,
-    /// Its step sizes, where they are known.
-    pub timetable: Option<Timetable>,
+    /// The setting.
+    pub setting: &'a Setting,
+    /// What it is called in the legend.
+    pub label: String,
     /// A run of its own, drawn as a thin line.
     pub thin: Option<&'a Records>,
-    /// The runs over seeds that did not diverge.
+    /// The runs whose median and band are drawn.
     pub survivors: Vec<&'a Records>,
-    /// How many diverged.
-    pub diverged: Share,
     /// Its color.
     pub color: RGBColor,
 }
 
-fn points_of(timetable: &Timetable) -> Vec<(f64, f64)> {
-    timetable.line.iter().map(|(t, eta)| (*t as f64, *eta)).collect()
+/// Settings in the colors of all figures, without thin lines.
+pub fn groups(settings: &[Setting]) -> Vec<Group<'_>> {
+    settings.iter().zip(COLORS.into_iter().cycle()).map(|(setting, color)| Group::new(setting, color)).collect()
+}
+
+impl<'a> Group<'a> {
+    /// A setting in a color, without a thin line.
+    pub fn new(setting: &'a Setting, color: RGBColor) -> Self {
+        Self { setting, label: setting.label.clone(), thin: None, survivors: setting.surviving_records(), color }
+    }
+
+    /// Its step sizes, where they are known.
+    fn timetable(&self) -> Option<&Timetable> {
+        self.setting.timetable.as_ref()
+    }
 }
 
 /// One panel per series: bands below, thin lines next, medians on top, decays dashed.
 pub fn panels(names: &[&str], groups: &[Group<'_>]) -> Vec<Panel> {
-    let told = groups.iter().any(|group| group.timetable.is_some());
+    let told = groups.iter().any(|group| group.timetable().is_some());
     let one = |name: &&str| if *name == "step_size" && told { schedule_panel(groups) } else { panel(name, groups) };
     names.iter().map(one).collect()
 }
@@ -58,17 +70,16 @@ fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
 fn schedule_panel(groups: &[Group<'_>]) -> Panel {
     let mut layers = decays(groups);
     layers.extend(groups.iter().filter_map(|group| {
-        let points = points_of(group.timetable.as_ref()?);
+        let points = group.timetable()?.line.iter().map(|(t, eta)| (*t as f64, *eta)).collect();
         Some(Layer::Line { points, color: group.color, width: 3 })
     }));
     Panel { title: "Step size".into(), x_label: "iteration".into(), scale: Scale::Linear, y_range: None, layers }
 }
 
 fn decays(groups: &[Group<'_>]) -> Vec<Layer> {
-    let steps = |group: &Group<'_>| group.timetable.as_ref().map_or(Vec::new(), |timetable| timetable.decays.clone());
     let of = |group: &Group<'_>| {
-        let color = group.color;
-        steps(group).into_iter().map(move |t| Layer::Vertical { x: t as f64, color })
+        let steps = group.timetable().map_or(&[][..], |timetable| &timetable.decays);
+        steps.iter().map(|t| Layer::Vertical { x: *t as f64, color: group.color }).collect::<Vec<_>>()
     };
     groups.iter().flat_map(of).collect()
 }
@@ -76,7 +87,7 @@ fn decays(groups: &[Group<'_>]) -> Vec<Layer> {
 /// One line per setting, with its share of diverged runs, and how to read the panels.
 pub fn legend(groups: &[Group<'_>]) -> Vec<Entry> {
     let one = |group: &Group<'_>| {
-        let Share { hits, total, low, high } = group.diverged;
+        let Share { hits, total, low, high } = group.setting.diverged();
         let interval = format!("[{}, {}]", percent(low), percent(high));
         let text = format!("{}\n{hits} of {total} runs diverged {interval}", group.label);
         Entry { mark: Mark::LineInBand(group.color), text }
@@ -84,7 +95,7 @@ pub fn legend(groups: &[Group<'_>]) -> Vec<Entry> {
     let mut entries: Vec<Entry> = groups.iter().map(one).collect();
     let text = "thick: median of the seeds that did not diverge\nband: their 10% to 90%".into();
     entries.push(Entry { mark: Mark::None, text });
-    if groups.iter().flat_map(|group| &group.timetable).any(|timetable| !timetable.decays.is_empty()) {
+    if groups.iter().filter_map(Group::timetable).any(|timetable| !timetable.decays.is_empty()) {
         entries.push(Entry { mark: Mark::Dashed(INK), text: "the step size is divided".into() });
     }
     entries

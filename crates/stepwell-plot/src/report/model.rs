@@ -1,40 +1,44 @@
 //! What a page draws: bands over all runs, single lines of some, all on few grids of steps.
 
 use serde_json::{Value, json};
+use stepwell::outcome::Outcome;
 use stepwell::record::Series;
 use stepwell::words::{capitalized, probe_words};
+use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
-use super::experiment::{Experiment, Group, Run, full_label, is_logarithmic, last_step, series_names};
+use super::source::{Source, full_label, is_logarithmic, last_step, series_names};
 use crate::series::band;
 
 /// A series longer than this is thinned.
 const MOST_POINTS: usize = 700;
 /// So many settings are drawn.
-pub const MOST_GROUPS: usize = 48;
+pub const MOST_SETTINGS: usize = 48;
 
-/// Groups with their experiment, as many as are drawn.
-pub fn drawn(experiments: &[Experiment]) -> Vec<(&Experiment, &Group)> {
-    let all = experiments.iter().flat_map(|experiment| experiment.groups.iter().map(move |group| (experiment, group)));
-    all.take(MOST_GROUPS).collect()
+/// Settings with their source, as many as are drawn.
+pub fn drawn(sources: &[Source]) -> Vec<(&Source, &Setting)> {
+    let all = sources.iter().flat_map(|source| source.experiment.settings.iter().map(move |setting| (source, setting)));
+    all.take(MOST_SETTINGS).collect()
 }
 
-/// How many runs of a group are drawn one by one, if there may be `most` of all groups together: as many as all can have.
-fn runs_each(groups: &[(&Experiment, &Group)], most: usize) -> usize {
-    let drawn = |each: usize| groups.iter().map(|(_, group)| group.runs.len().min(each)).sum::<usize>();
+/// How many runs of a setting are drawn one by one, if there may be `most` of all settings together: as many as all can have.
+fn runs_each(settings: &[(&Source, &Setting)], most: usize) -> usize {
+    let drawn = |each: usize| settings.iter().map(|(_, setting)| setting.runs().count().min(each)).sum::<usize>();
     (2..=most).take_while(|each| drawn(*each) <= most).last().unwrap_or(1)
 }
 
 /// The model as JSON, its numbers in `words`.
-pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Value {
-    let groups = drawn(experiments);
-    let names = series_names(experiments);
+pub fn of(sources: &[Source], most_runs: usize, words: &mut Words) -> Value {
+    let drawn = drawn(sources);
+    let names = series_names(sources);
     let mut grids = Grids::default();
-    let each = runs_each(&groups, most_runs);
-    let of_group = |(k, (experiment, group)): (usize, &(&Experiment, &Group))| {
-        let lines = group.runs.iter().take(each).map(|run| line(run, &names, &mut grids, words));
+    let each = runs_each(&drawn, most_runs);
+    let of_setting = |(k, (source, setting)): (usize, &(&Source, &Setting))| {
+        let published = setting.as_published.as_ref().map(|run| (run, false));
+        let runs = published.into_iter().chain(setting.outcomes.iter().map(|run| (run, true)));
+        let lines = runs.take(each).map(|(run, counts)| line(run, counts, &names, &mut grids, words));
         let lines: Vec<Value> = lines.collect();
-        let survivors = group.survivors();
+        let survivors = setting.surviving_records();
         let bands = names.iter().enumerate().filter_map(|(s, name)| {
             let (line, area) = band(&survivors, name);
             if survivors.len() < 2 || line.is_empty() {
@@ -48,36 +52,36 @@ pub fn of(experiments: &[Experiment], most_runs: usize, words: &mut Words) -> Va
             Some(json!([s, grid, kept.len(), median, low, high]))
         });
         let bands: Vec<Value> = bands.collect();
-        let schedule = group.timetable.as_ref().filter(|timetable| !timetable.line.is_empty()).map(|timetable| {
+        let schedule = setting.timetable.as_ref().filter(|timetable| !timetable.line.is_empty()).map(|timetable| {
             let kept = thinned(timetable.line.len());
             let grid = grids.number(kept.iter().map(|k| timetable.line[*k].0).collect());
             json!([grid, kept.len(), words.push(kept.iter().map(|k| timetable.line[*k].1))])
         });
         json!({
-            "label": full_label(experiments, experiment, group),
-            "color": color(k, groups.len()),
-            "runs": group.runs.len(),
-            "none_left": group.none_left(),
-            "diverged": group.counted().filter_map(Run::diverged_at).collect::<Vec<_>>(),
-            "decays": group.timetable.as_ref().map_or(&[][..], |timetable| &timetable.decays),
+            "label": full_label(sources, source, setting),
+            "color": color(k, drawn.len()),
+            "runs": setting.runs().count(),
+            "none_left": setting.all_diverged(),
+            "diverged": setting.outcomes.iter().filter_map(Outcome::diverged_at).collect::<Vec<_>>(),
+            "decays": setting.timetable.as_ref().map_or(&[][..], |timetable| &timetable.decays),
             "lines": lines,
             "bands": bands,
             "schedule": schedule,
         })
     };
-    let groups: Vec<Value> = groups.iter().enumerate().map(of_group).collect();
-    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name, experiments) });
-    let unit = experiments.iter().find_map(|experiment| experiment.step_size_unit);
+    let groups: Vec<Value> = drawn.iter().enumerate().map(of_setting).collect();
+    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name, sources) });
+    let unit = sources.iter().find_map(|source| source.experiment.step_size_unit.clone());
     json!({
         "series": names.iter().map(series).collect::<Vec<_>>(),
         "grids": grids.lists,
         "groups": groups,
         "step_size_unit": unit,
-        "last_step": experiments.iter().flat_map(Experiment::runs).map(last_step).max().unwrap_or(0),
+        "last_step": sources.iter().flat_map(Source::runs).map(last_step).max().unwrap_or(0),
     })
 }
 
-fn line(run: &Run, names: &[String], grids: &mut Grids, words: &mut Words) -> Value {
+fn line(run: &Outcome, counts: bool, names: &[String], grids: &mut Grids, words: &mut Words) -> Value {
     let series = names.iter().enumerate().filter_map(|(s, name)| {
         // measured once, at the end: the table has it
         let Series { steps, values, .. } = run.records.get(name).filter(|series| series.steps.len() > 1)?;
@@ -86,8 +90,8 @@ fn line(run: &Run, names: &[String], grids: &mut Grids, words: &mut Words) -> Va
         Some(json!([s, grid, kept.len(), words.push(kept.iter().map(|k| values[*k]))]))
     });
     let series: Vec<Value> = series.collect();
-    let name = if run.counts { format!("seed {}", run.seed) } else { run.seed.clone() };
-    json!({ "name": name, "counts": run.counts, "diverged": run.diverged_at(), "series": series })
+    let name = if counts { format!("seed {}", run.seed) } else { "published".into() };
+    json!({ "name": name, "counts": counts, "diverged": run.diverged_at(), "series": series })
 }
 
 /// Which of `count` points are kept: evenly spaced ones, the first and the last among them.

@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
+use stepwell::outcome::Outcome;
 use stepwell::statistics::Band;
 use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
-use super::experiment::{Experiment, Group, Run, full_label, last_step, series_names};
-use super::model::{self, MOST_GROUPS};
+use super::model::{self, MOST_SETTINGS};
 use super::print::title;
+use super::source::{Source, full_label, last, last_step, series_names, settings};
 
 const UPLOT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
 const UPLOT_STYLE: &str = include_str!("../../assets/uplot/uPlot.min.css");
@@ -19,12 +21,12 @@ const STYLE: &str = include_str!("../../assets/report/report.css");
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The page; at most `most_runs` runs are drawn one by one.
-pub fn page(experiments: &[Experiment], most_runs: usize) -> String {
+pub fn page(sources: &[Source], most_runs: usize) -> String {
     let mut words = Words::default();
-    let model = model::of(experiments, most_runs, &mut words);
+    let model = model::of(sources, most_runs, &mut words);
     // within a script element `<` could only begin what ends it
     let model = model.to_string().replace('<', "\\u003c");
-    let title = escaped(&title(experiments));
+    let title = escaped(&title(sources));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -34,9 +36,9 @@ pub fn page(experiments: &[Experiment], most_runs: usize) -> String {
          <footer>stepwell {} · panels drawn with uPlot (MIT, © Leon Sorokin)</footer>\n\
          <script>{UPLOT}</script>\n<script type=\"application/json\" id=\"model\">{model}</script>\n\
          <script type=\"text/plain\" id=\"words\">{}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
-        head(experiments, most_runs),
-        tables(experiments),
-        experiments.iter().map(remake).collect::<String>(),
+        head(sources, most_runs),
+        tables(sources),
+        sources.iter().map(remake).collect::<String>(),
         env!("CARGO_PKG_VERSION"),
         words.to_text(),
     )
@@ -54,11 +56,11 @@ const BAR: &str = "<noscript><p class=\"note\">Panels need a browser with JavaSc
     <p class=\"hint\">Thick: median of the runs that did not diverge; band: their 10% to 90%; thin: single runs. × a run diverged; strokes at \
     the upper edge: all that did. Dashed: the step size is divided. Drag to zoom, double click to see all again.</p>\n";
 
-fn head(experiments: &[Experiment], most_runs: usize) -> String {
-    let runs = experiments.iter().flat_map(Experiment::runs).count();
-    let steps = experiments.iter().flat_map(Experiment::runs).map(last_step).max().unwrap_or(0);
-    let folders: Vec<String> = experiments.iter().map(|e| escaped(&e.name)).collect();
-    let mut versions: Vec<String> = experiments.iter().map(|e| escaped(&e.version)).collect();
+fn head(sources: &[Source], most_runs: usize) -> String {
+    let runs = sources.iter().flat_map(Source::runs).count();
+    let steps = sources.iter().flat_map(Source::runs).map(last_step).max().unwrap_or(0);
+    let folders: Vec<String> = sources.iter().map(|e| escaped(&e.name)).collect();
+    let mut versions: Vec<String> = sources.iter().map(|e| escaped(&e.version)).collect();
     versions.dedup();
     let mut out = format!(
         "<p class=\"meta\">{} · {} {} up to step {} · computed by stepwell {}</p>\n",
@@ -68,14 +70,14 @@ fn head(experiments: &[Experiment], most_runs: usize) -> String {
         thousands(steps),
         versions.join(", ")
     );
-    for (experiment, note) in experiments.iter().flat_map(|e| e.notes.iter().map(move |note| (e, note))) {
-        let _ = writeln!(out, "<p class=\"note\">{}: {}</p>", escaped(&experiment.name), escaped(note));
+    for (source, note) in sources.iter().flat_map(|e| e.experiment.notes.iter().map(move |note| (e, note))) {
+        let _ = writeln!(out, "<p class=\"note\">{}: {}</p>", escaped(&source.name), escaped(note));
     }
-    let groups: usize = experiments.iter().map(|e| e.groups.len()).sum();
-    if groups > MOST_GROUPS {
+    let count = settings(sources).count();
+    if count > MOST_SETTINGS {
         let _ = writeln!(
             out,
-            "<p class=\"note\">The first {MOST_GROUPS} of {groups} settings are drawn; the table has all.</p>"
+            "<p class=\"note\">The first {MOST_SETTINGS} of {count} settings are drawn; the table has all.</p>"
         );
     }
     if runs > most_runs {
@@ -89,21 +91,21 @@ fn head(experiments: &[Experiment], most_runs: usize) -> String {
 }
 
 /// Last values over the seeds of each setting, with the share of diverged runs.
-fn tables(experiments: &[Experiment]) -> String {
-    let names = series_names(experiments);
+fn tables(sources: &[Source]) -> String {
+    let names = series_names(sources);
     let mut out = String::from("<h2>Last values</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>setting</th>");
     for words in ["diverged [95%]", "at step"].map(String::from).into_iter().chain(names.iter().map(|n| probe_words(n)))
     {
         let _ = write!(out, "<th>{}</th>", escaped(&words));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    for experiment in experiments {
-        for group in &experiment.groups {
-            let label = full_label(experiments, experiment, group);
-            out.push_str(&row(&label, group, &names));
-            for run in group.runs.iter().filter(|run| !run.counts) {
-                out.push_str(&row_of_run(&label, run, &names));
-            }
+    for source in sources {
+        for setting in &source.experiment.settings {
+            let label = full_label(sources, source, setting);
+            out.push_str(&row(&label, setting, &names));
+            out.push_str(
+                &setting.as_published.as_ref().map_or(String::new(), |run| published_row(&label, run, &names)),
+            );
         }
     }
     out.push_str(
@@ -113,26 +115,25 @@ fn tables(experiments: &[Experiment]) -> String {
     out
 }
 
-fn row(label: &str, group: &Group, names: &[String]) -> String {
-    let steps: Vec<f64> = group.counted().filter_map(|run| Some(run.diverged_at()? as f64)).collect();
+fn row(label: &str, setting: &Setting, names: &[String]) -> String {
+    let steps: Vec<f64> = setting.outcomes.iter().filter_map(|run| Some(run.diverged_at()? as f64)).collect();
     let mut out = format!(
         "<tr><th>{}</th><td>{}</td><td>{}</td>",
         escaped(label),
-        small(&share_text(&group.diverged())),
+        small(&share_text(&setting.diverged())),
         small(&of_steps(&Band::of(&steps)))
     );
     for name in names {
-        let _ = write!(out, "<td>{}</td>", small(&of_band(&group.last(name))));
+        let _ = write!(out, "<td>{}</td>", small(&of_band(&last(setting, name))));
     }
     out + "</tr>\n"
 }
 
-fn row_of_run(label: &str, run: &Run, names: &[String]) -> String {
+fn published_row(label: &str, run: &Outcome, names: &[String]) -> String {
     let at = run.diverged_at();
     let mut out = format!(
-        "<tr class=\"published\"><th>{}, {}</th><td>{}</td><td>{}</td>",
+        "<tr class=\"published\"><th>{}, published</th><td>{}</td><td>{}</td>",
         escaped(label),
-        escaped(&run.seed),
         if at.is_some() { "yes" } else { "no" },
         at.map_or("–".into(), thousands)
     );
@@ -165,16 +166,16 @@ fn small(text: &str) -> String {
     }
 }
 
-fn remake(experiment: &Experiment) -> String {
+fn remake(source: &Source) -> String {
     format!(
         "<h2>Make it again: {}</h2>\n<p class=\"quiet\">With stepwell {} to the same numbers; the command carries what it needs.</p>\n\
          <div class=\"code\"><pre>{}</pre><button type=\"button\" class=\"copy\" hidden>copy</button></div>\n\
          <details><summary>The spec</summary>\n\
          <div class=\"code\"><pre>{}</pre><button type=\"button\" class=\"copy\" hidden>copy</button></div></details>\n",
-        escaped(&experiment.name),
-        escaped(&experiment.version),
-        escaped(&experiment.command),
-        escaped(&experiment.spec)
+        escaped(&source.name),
+        escaped(&source.version),
+        escaped(&source.command),
+        escaped(&source.spec)
     )
 }
 

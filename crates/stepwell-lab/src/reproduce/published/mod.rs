@@ -23,6 +23,7 @@ use crate::error::LabError;
 use crate::experiment::Experiment;
 use crate::findings::Findings;
 use crate::findings::published::{Asked, Compared, LossStabilization, Published, Sensitivity, Shown, Variant};
+use crate::runs::RELATIVE;
 use crate::setting::{Setting, series_names};
 
 /// Starts that the unit of relative step sizes is measured at.
@@ -57,8 +58,9 @@ pub fn reproduce(asked: Asked, spec: &Spec, watch: &dyn Watch) -> Result<Experim
     }
     let known = settings.iter().any(|setting| setting.as_published.is_some());
     let observations = observations(&settings, &names);
+    let step_size_unit = asked.relative.then(|| RELATIVE.into());
     let findings = Findings::Published(Published { asked, known, variants, observations });
-    Ok(Experiment { title, settings, findings, step_size_unit: None, notes: Vec::new() })
+    Ok(Experiment { title, settings, findings, step_size_unit, notes: Vec::new() })
 }
 
 fn variants(spec: &Spec, fresh: bool, relative: bool) -> Result<Vec<Ready>, LabError> {

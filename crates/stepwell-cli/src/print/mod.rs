@@ -1,0 +1,21 @@
+//! What is printed of an experiment: one file per kind of findings.
+
+mod published;
+mod quadratic;
+mod runs;
+mod sde;
+mod toy;
+
+use stepwell_lab::experiment::Experiment;
+use stepwell_lab::findings::Findings;
+
+/// The experiment in words and tables.
+pub fn in_words(experiment: &Experiment) -> String {
+    match &experiment.findings {
+        Findings::Published(found) => published::in_words(experiment, found),
+        Findings::Quadratic(found) => quadratic::in_words(experiment, found),
+        Findings::Sde(found) => sde::in_words(experiment, found),
+        Findings::Toy(found) => toy::in_words(experiment, found),
+        Findings::Runs | Findings::Training(_) | Findings::Phase(_) | Findings::Advice(_) => runs::in_words(experiment),
+    }
+}

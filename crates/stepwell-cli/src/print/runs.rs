@@ -1,0 +1,70 @@
+//! Runs over seeds, as a table of their last values.
+
+use stepwell::outcome::Outcome;
+use stepwell::statistics::{Band, Share};
+use stepwell::verdict::Behavior;
+use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell_lab::experiment::Experiment;
+use stepwell_lab::setting::{Setting, series_names};
+
+use crate::output::table;
+
+/// One row per series of a setting.
+pub fn in_words(experiment: &Experiment) -> String {
+    let names = series_names(&experiment.settings);
+    let mut table = table(&["run", "value", "last recorded", "diverged", "loss at the large step size"]);
+    for setting in &experiment.settings {
+        for (k, name) in names.iter().enumerate() {
+            let first = |text: String| if k == 0 { text } else { String::new() };
+            table.add_row([
+                first(setting.label.clone()),
+                probe_words(name),
+                last_text(setting, name),
+                first(diverged_text(setting)),
+                first(phases_text(setting)),
+            ]);
+        }
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn last_text(setting: &Setting, name: &str) -> String {
+    match &setting.outcomes[..] {
+        [run] => short(run.records.last(name)),
+        _ => band_text(&setting.band(name)),
+    }
+}
+
+fn diverged_text(setting: &Setting) -> String {
+    match &setting.outcomes[..] {
+        [run] => run.diverged_at().map_or("no".into(), |step| format!("at step {}", thousands(step))),
+        _ => share_text(&setting.diverged()),
+    }
+}
+
+fn phases_text(setting: &Setting) -> String {
+    if let [run] = &setting.outcomes[..] {
+        return phase_text(setting, run);
+    }
+    let levels = setting.levels();
+    let share = share_text(&Share::of(levels.len(), setting.outcomes.len()));
+    if levels.is_empty() {
+        format!("stabilized: {share}")
+    } else {
+        format!("stabilized: {share}, at {}", band_text(&Band::of(&levels)))
+    }
+}
+
+fn phase_text(setting: &Setting, run: &Outcome) -> String {
+    let found = setting.stabilization(run);
+    match found.behavior {
+        Behavior::Stabilizes => format!(
+            "stabilized at {} [{}, {}] from step {}",
+            short(found.level),
+            short(found.p10),
+            short(found.p90),
+            thousands(found.from)
+        ),
+        behavior => behavior.name().into(),
+    }
+}

@@ -1,0 +1,105 @@
+//! A spec of one's own over seeds: its settings, and the runs of each.
+
+use stepwell::spec::{ArraySource, Prepared, Spec, SpecError};
+
+use crate::drive::{Job, Watch, ensemble};
+use crate::error::LabError;
+use crate::experiment::Experiment;
+use crate::findings::Findings;
+use crate::setting::Setting;
+
+/// The settings of a spec, ready to start: its variants, or itself where it has none, each with a label of its own.
+///
+/// # Errors
+/// If a setting is refused, or an array that it names is.
+pub fn settings(spec: &Spec, files: &dyn ArraySource) -> Result<Vec<(String, Prepared)>, SpecError> {
+    if spec.variants.is_empty() {
+        let label = spec.title.clone().unwrap_or_else(|| "run".into());
+        return Ok(vec![(label, spec.prepare(files)?)]);
+    }
+    let mut out: Vec<(String, Prepared)> = Vec::new();
+    for variant in &spec.variants {
+        let taken = |label: &str| out.iter().any(|(known, _)| known == label);
+        let mut label = variant.label.clone();
+        for k in 2.. {
+            if !taken(&label) {
+                break;
+            }
+            label = format!("{} ({k})", variant.label);
+        }
+        out.push((label, spec.with_variant(variant).prepare(files)?));
+    }
+    Ok(out)
+}
+
+/// The runs of settings over the seeds `first`, `first + 1`, .., with their last parameters. Costly probes are measured at every
+/// recording point of the first few seeds, as the spec says. Runs that were stopped are `Running`.
+///
+/// ```
+/// use stepwell::spec::{NoFiles, Spec};
+/// use stepwell_lab::drive::ToTheEnd;
+/// use stepwell_lab::runs::{runs, settings};
+///
+/// let spec = Spec::from_toml("steps = 100\nmodel = 'diagonal_linear'\nloss = 'half_mean_square'\ninit.diagonal = { u = 0.1, v = 0.0 }\ndata.sparse_regression = { n = 9, d = 20, sparsity = 2, test = 5 }\ndynamics.sgd = {}\nschedule.step_size = 0.1")?;
+/// let experiment = runs(&settings(&spec, &NoFiles)?, 1, 20, &ToTheEnd)?;
+/// assert_eq!(experiment.settings[0].outcomes.len(), 20);
+/// # Ok::<(), stepwell_lab::error::LabError>(())
+/// ```
+///
+/// # Errors
+/// If a run cannot be started, or the watcher could not do its part.
+pub fn runs(
+    settings: &[(String, Prepared)],
+    first: u64,
+    seeds: u64,
+    watch: &dyn Watch,
+) -> Result<Experiment, LabError> {
+    let of_setting = |(label, prepared): &'_ (String, Prepared)| jobs(label, prepared, first, seeds);
+    let jobs: Vec<Job<'_>> = settings.iter().flat_map(of_setting).collect();
+    watch.expects(jobs.len() as u64, "runs");
+    let mut outcomes = ensemble(&jobs, watch)?.into_iter();
+    let with_runs = |(label, prepared): &(String, Prepared)| {
+        Setting::new(label.clone(), prepared, outcomes.by_ref().take(seeds as usize).collect())
+    };
+    let relative = settings.iter().any(|(_, prepared)| prepared.spec().schedule.relative);
+    Ok(Experiment {
+        title: settings
+            .first()
+            .and_then(|(_, prepared)| prepared.spec().title.clone())
+            .unwrap_or_else(|| "stepwell".into()),
+        settings: settings.iter().map(with_runs).collect(),
+        findings: Findings::Runs,
+        step_size_unit: relative.then(|| RELATIVE.into()),
+        notes: Vec::new(),
+    })
+}
+
+/// What relative step sizes are counted in.
+pub const RELATIVE: &str = "in units of each run's threshold";
+
+fn jobs<'a>(label: &str, prepared: &'a Prepared, first: u64, seeds: u64) -> Vec<Job<'a>> {
+    let costly = prepared.spec().record.costly_seeds;
+    let job = |k| {
+        let plan = prepared.record_plan(k < costly);
+        Job { keeps_parameters: true, ..Job::of_seed(label, prepared, first.wrapping_add(k), plan) }
+    };
+    (0..seeds).map(job).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell::spec::NoFiles;
+
+    use super::*;
+
+    #[test]
+    fn labels_tell_settings_apart() {
+        let spec = Spec::from_toml(
+            "steps = 9\nmodel = 'diagonal_linear'\nloss = 'half_mean_square'\ninit.diagonal = { u = 0.1, v = 0.0 }\n\
+             data.sparse_regression = { n = 9, d = 20, sparsity = 2, test = 5 }\ndynamics.sgd = {}\n\
+             schedule.step_size = 0.1\nvariants = [{ label = 'a' }, { label = 'a (2)' }, { label = 'a' }]",
+        );
+        let labels: Vec<String> = settings(&spec.unwrap(), &NoFiles).unwrap().into_iter().map(|one| one.0).collect();
+        assert_eq!(labels, ["a", "a (2)", "a (3)"]);
+    }
+}

@@ -1,0 +1,25 @@
+//! The picture of an experiment, from its values alone: one file per kind of findings.
+
+mod published;
+mod quadratic;
+mod runs;
+mod sde;
+mod shapes;
+mod toy;
+
+use stepwell_lab::experiment::Experiment;
+use stepwell_lab::findings::Findings;
+
+use crate::figure::Figure;
+
+/// The picture of an experiment; `None` of one that has no picture.
+pub fn figure(experiment: &Experiment) -> Option<Figure> {
+    match &experiment.findings {
+        Findings::Runs | Findings::Training(_) => Some(runs::figure(experiment)),
+        Findings::Published(found) => Some(published::figure(experiment, found)),
+        Findings::Quadratic(found) => Some(quadratic::figure(experiment, found)),
+        Findings::Sde(found) => Some(sde::figure(experiment, found)),
+        Findings::Toy(found) => Some(toy::figure(experiment, found)),
+        Findings::Phase(_) | Findings::Advice(_) => None,
+    }
+}
