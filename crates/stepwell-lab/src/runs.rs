@@ -54,8 +54,8 @@ pub fn runs(
     seeds: u64,
     watch: &dyn Watch,
 ) -> Result<Experiment, LabError> {
-    let of_setting = |(label, prepared): &'_ (String, Prepared)| jobs(label, prepared, first, seeds);
-    let jobs: Vec<Job<'_>> = settings.iter().flat_map(of_setting).collect();
+    let jobs: Vec<Job<'_>> =
+        settings.iter().flat_map(|(label, prepared)| jobs(label, prepared, first, seeds)).collect();
     watch.expects(jobs.len() as u64, "runs");
     let mut outcomes = ensemble(&jobs, watch)?.into_iter();
     let with_runs = |(label, prepared): &(String, Prepared)| {
