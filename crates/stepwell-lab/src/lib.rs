@@ -42,3 +42,4 @@ pub mod reproduce;
 pub mod runs;
 pub mod setting;
 pub mod summary;
+pub mod sweep;

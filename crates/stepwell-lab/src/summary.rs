@@ -108,6 +108,17 @@ fn is_one(unit: &f64) -> bool {
     *unit == 1.0
 }
 
+impl Ended {
+    /// The word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Diverged => "diverged",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 impl Summary {
     /// The summary of an experiment that this version and this command made.
     pub fn of(experiment: &Experiment, version: &str, command: &str) -> Self {

@@ -3,10 +3,17 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod arrays;
 pub mod checkpoints;
+mod columns;
 pub mod container;
 pub mod digest;
 pub mod error;
 pub mod folder;
 pub mod lock;
+#[cfg(test)]
+#[path = "../../stepwell/tests/mutation/mod.rs"]
+mod mutation;
 pub mod pace;
+pub mod records;
+pub mod sweep;

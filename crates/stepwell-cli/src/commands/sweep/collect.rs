@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use stepwell::words::thousands;
 
 use super::args::CollectArgs;
+use stepwell_store::sweep::collect::collect;
+use stepwell_store::sweep::folder::SweepFolder;
+
 use crate::failure::Failure;
 use crate::output::print;
-use crate::sweep::collect::collect;
-use crate::sweep::folder::SweepFolder;
 
 /// Runs it.
 pub fn run(args: &CollectArgs) -> Result<ExitCode, Failure> {

@@ -12,11 +12,11 @@ mod work;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use stepwell_store::sweep::folder::SweepFolder;
+use stepwell_store::sweep::sweep_file::SweepFile;
+
+use self::args::SweepCommand;
 use crate::failure::Failure;
-use crate::sweep::folder::SweepFolder;
-use crate::sweep::plan::Plan;
-use crate::sweep::sweep_file::SweepFile;
-use args::SweepCommand;
 
 /// Runs a subcommand.
 pub fn run(command: &SweepCommand) -> Result<ExitCode, Failure> {
@@ -35,16 +35,12 @@ pub fn run(command: &SweepCommand) -> Result<ExitCode, Failure> {
 fn open(sweep: &Path, out: Option<&Path>) -> Result<SweepFolder, Failure> {
     if sweep.is_dir() {
         return match out {
-            None => SweepFolder::open(sweep),
+            None => Ok(SweepFolder::open(sweep)?),
             Some(_) => Err(Failure::usage(format!("--out goes with a sweep's file; {} is a folder", sweep.display()))),
         };
     }
     let file = SweepFile::read(sweep)?;
-    let plan = Plan::new(&file)?;
     let stem = || sweep.file_stem().map_or("sweep".into(), |stem| stem.to_string_lossy().into_owned());
-    SweepFolder::freeze(
-        &out.map_or_else(|| PathBuf::from("results").join(stem()), Path::to_path_buf),
-        plan,
-        file.leaves_open(),
-    )
+    let out = out.map_or_else(|| PathBuf::from("results").join(stem()), Path::to_path_buf);
+    Ok(SweepFolder::freeze(&out, file.plan()?, file.sweep.leaves_open())?)
 }

@@ -4,18 +4,18 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use stepwell::words::thousands;
+use stepwell_store::sweep::estimate::estimate;
 
 use super::args::PlanArgs;
 use super::open;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
-use crate::sweep::estimate::{duration_text, estimate, size_text};
 
 /// Runs it.
 pub fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
     let folder = open(&args.sweep, args.out.as_deref())?;
     let (plan, standing) = (&folder.plan, folder.standing());
-    let estimate = estimate(plan).map_err(Failure::input)?;
+    let estimate = estimate(plan)?;
     let threads = rayon::current_num_threads();
     let left = plan.runs() - standing.done();
     let seconds = estimate.seconds_per_run * left as f64 / threads as f64;
@@ -64,4 +64,24 @@ pub fn run(args: &PlanArgs) -> Result<ExitCode, Failure> {
         place = folder.path().display(),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A duration for people.
+fn duration_text(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "1 s".into(),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+/// A size for people.
+fn size_text(bytes: f64) -> String {
+    match bytes {
+        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
 }

@@ -2,19 +2,21 @@
 
 use std::process::ExitCode;
 
+use stepwell_lab::sweep::runs::RunEntry;
+use stepwell_store::sweep::folder::SweepFolder;
+use stepwell_store::sweep::frozen::check_unchanged;
+
 use super::args::RetryArgs;
 use super::run::compute;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::print;
-use crate::sweep::chunk::End;
-use crate::sweep::folder::SweepFolder;
 
 /// Runs it.
 pub fn run(args: &RetryArgs) -> Result<ExitCode, Failure> {
     interrupt::tolerate(1);
     let folder = SweepFolder::open(&args.folder)?;
-    folder.plan.check_unchanged()?;
+    check_unchanged(&folder.plan)?;
     let chunks: Vec<u64> =
         (0..folder.plan.chunks()).filter(|chunk| folder.has(*chunk) && is_bad(&folder, *chunk)).collect();
     if chunks.is_empty() {
@@ -29,7 +31,7 @@ pub fn run(args: &RetryArgs) -> Result<ExitCode, Failure> {
 fn is_bad(folder: &SweepFolder, chunk: u64) -> bool {
     let path = folder.chunk_path(chunk);
     match folder.chunk(chunk) {
-        Ok(file) => file.ends.iter().any(|end| end.end == End::Failed) || file.verify(&path).is_err(),
+        Ok(file) => file.entries.iter().any(RunEntry::has_failed) || file.verify(&path).is_err(),
         Err(_) => true,
     }
 }

@@ -2,14 +2,19 @@
 
 use std::process::ExitCode;
 use std::time::Instant;
-use stepwell::words::thousands;
+
+use indicatif::ProgressBar;
+use stepwell::words::{percent, thousands};
+use stepwell_store::sweep::folder::{Standing, SweepFolder};
+use stepwell_store::sweep::frozen::check_unchanged;
+use stepwell_store::sweep::workers::{Orders, Workers};
 
 use super::args::RunArgs;
 use super::open;
+use crate::checkpoint::{every, warn};
 use crate::failure::{Failure, code};
 use crate::output::print;
-use crate::sweep::folder::{Standing, SweepFolder};
-use crate::sweep::workers::{Workers, shares};
+use crate::terminal::Terminal;
 use crate::{interrupt, progress};
 
 /// Runs it.
@@ -24,7 +29,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 /// Computes what is missing of `chunks` and tells how it went.
 pub fn compute(folder: &SweepFolder, chunks: &[u64], fail_fast: bool) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    folder.plan.check_unchanged()?;
+    check_unchanged(&folder.plan)?;
     if folder.plan.long_runs {
         interrupt::stop_runs_in_hand();
     }
@@ -41,10 +46,21 @@ pub fn compute(folder: &SweepFolder, chunks: &[u64], fail_fast: bool) -> Result<
     let before = standing.done();
     let missing = standing.missing.clone();
     let bar = progress::rate_bar(total, before, &shares(&standing));
-    let workers = Workers::new(folder, fail_fast, &bar, standing);
+    // runs are counted by their ends
+    let terminal = Terminal::with_bar(ProgressBar::hidden());
+    let orders = Orders {
+        threads: rayon::current_num_threads(),
+        fail_fast,
+        watch: &terminal,
+        stopped: &interrupt::requested,
+        seen: &|standing| show(&bar, standing),
+        every: every(),
+        warn: &warn,
+    };
+    let workers = Workers::new(folder, orders, standing);
     let result = workers.run(&missing);
     bar.finish_and_clear();
-    result?;
+    result.map_err(Failure::of)?;
     drop(lock);
     let standing = folder.standing_of(chunks.iter().copied());
     let stopped = interrupt::requested() && !standing.missing.is_empty();
@@ -77,4 +93,18 @@ fn report(folder: &SweepFolder, standing: &Standing, total: u64, before: u64, se
         thousands(standing.failed),
         folder.path().join("chunks").display(),
     )
+}
+
+fn show(bar: &ProgressBar, standing: &Standing) {
+    bar.inc(1);
+    if standing.diverged + standing.failed > 0 && bar.position().is_multiple_of(16) {
+        bar.set_message(shares(standing));
+    }
+}
+
+/// The shares of a sweep that is under way.
+fn shares(standing: &Standing) -> String {
+    let diverged = percent(standing.diverged as f64 / standing.done().max(1) as f64);
+    let failed = if standing.failed > 0 { format!(", {} failed", standing.failed) } else { String::new() };
+    format!("{diverged} diverged{failed}")
 }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use serde_json::json;
 use stepwell::statistics::Share;
 use stepwell::words::{share_text, thousands};
+use stepwell_store::sweep::folder::SweepFolder;
 
 use super::args::StatusArgs;
 use crate::failure::{Failure, code};
 use crate::output::{print, print_json};
-use crate::sweep::folder::SweepFolder;
 
 /// Runs it.
 pub fn run(args: &StatusArgs) -> Result<ExitCode, Failure> {

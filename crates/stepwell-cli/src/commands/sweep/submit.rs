@@ -1,14 +1,16 @@
 //! `stepwell sweep submit`: hands a sweep to a cluster's scheduler.
 
 use std::process::{Command, ExitCode};
+
 use stepwell::words::thousands;
+use stepwell_store::folder::Folder;
+use stepwell_store::sweep::folder::SweepFolder;
+use stepwell_store::sweep::frozen::check_unchanged;
+use stepwell_store::sweep::slurm::ArrayJob;
 
 use super::args::{Engine, SubmitArgs};
 use crate::failure::Failure;
 use crate::output::print;
-use crate::sweep::folder::SweepFolder;
-use crate::sweep::slurm::ArrayJob;
-use stepwell_store::folder::Folder;
 
 /// Array tasks unless asked otherwise: each is a matter of half a second to a scheduler.
 const TASKS: u64 = 64;
@@ -16,7 +18,7 @@ const TASKS: u64 = 64;
 /// Runs it.
 pub fn run(args: &SubmitArgs) -> Result<ExitCode, Failure> {
     let folder = SweepFolder::open(&args.folder)?;
-    folder.plan.check_unchanged()?;
+    check_unchanged(&folder.plan)?;
     let left = (0..folder.plan.chunks()).filter(|chunk| !folder.has(*chunk)).count() as u64;
     if left == 0 {
         print("nothing is left to compute\n")?;

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use stepwell_store::sweep::folder::SweepFolder;
+
 use super::args::WorkArgs;
 use super::run::compute;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::sweep::folder::SweepFolder;
 
 /// Runs it.
 pub fn run(args: &WorkArgs) -> Result<ExitCode, Failure> {

@@ -1,44 +1,53 @@
 //! One table of all records and one of all runs, from the chunks.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
+use stepwell_lab::summary::RunSummary;
+use stepwell_lab::sweep::plan::Plan;
+use stepwell_lab::sweep::runs::RunEntry;
 use toml::Value;
 
-use crate::failure::Failure;
-use crate::sweep::chunk::RunEnd;
-use crate::sweep::chunk_file::{ChunkFile, PROPERTIES, SCHEMA};
-use crate::sweep::folder::SweepFolder;
-use crate::sweep::plan::Plan;
-use crate::sweep::table::{Table, Values};
-use stepwell_store::folder::Folder;
+use super::chunk_file::{ChunkFile, SCHEMA};
+use super::folder::SweepFolder;
+use super::table::{Table, Values};
+use crate::columns::PROPERTIES;
+use crate::error::StoreError;
+use crate::folder::Folder;
 
 /// What was collected.
 pub struct Collected {
-    /// The table with a row a run, step and series.
+    /// The table with a row per run, step and series.
     pub records: PathBuf,
-    /// The table with a row a run.
+    /// The table with a row per run.
     pub runs: PathBuf,
     /// Numbers of rows.
     pub rows: (u64, usize),
 }
 
 /// Writes `out` and, beside it, the table of runs. Chunks must all be there, unless `partial`.
-pub fn collect(folder: &SweepFolder, out: &Path, partial: bool) -> Result<Collected, Failure> {
+///
+/// # Errors
+/// If chunks are missing or damaged, or a file cannot be written.
+pub fn collect(folder: &SweepFolder, out: &Path, partial: bool) -> Result<Collected, StoreError> {
     let csv = match out.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => true,
         Some("parquet") => false,
         _ => {
-            return Err(Failure::usage(format!("-o {}: expected a name that ends in .parquet or .csv", out.display())));
+            return Err(StoreError::usage(format!(
+                "-o {}: expected a name that ends in .parquet or .csv",
+                out.display()
+            )));
         }
     };
     let chunks: Vec<u64> = (0..folder.plan.chunks()).filter(|chunk| folder.has(*chunk)).collect();
     let absent = folder.plan.chunks() - chunks.len() as u64;
     if absent > 0 && !partial {
-        return Err(Failure::other(format!(
+        return Err(StoreError::failed(format!(
             "{absent} of {} chunks are not computed yet; `stepwell sweep run {}` computes them, --partial does without",
             folder.plan.chunks(),
             folder.path().display()
@@ -46,26 +55,26 @@ pub fn collect(folder: &SweepFolder, out: &Path, partial: bool) -> Result<Collec
     }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let target = Folder::create(parent)?;
-    let (mut ends, mut rows) = (Vec::new(), 0);
-    target.write_with::<Failure>(out, |file| {
+    let (mut entries, mut rows) = (Vec::new(), 0);
+    target.write_with::<StoreError>(out, |file| {
         let write = if csv { write_csv } else { write_parquet };
-        rows = write(folder, &chunks, file, &mut ends)?;
+        rows = write(folder, &chunks, file, &mut entries)?;
         Ok(())
     })?;
     let runs = out.with_extension(if csv { "runs.csv" } else { "runs.parquet" });
-    let table = table_of_runs(&folder.plan, &ends);
+    let table = table_of_runs(&folder.plan, &entries);
     let bytes =
         if csv { table.to_csv().into_bytes() } else { table.to_parquet().map_err(|error| failed(&runs, error))? };
     target.write_with(&runs, |mut file| file.write_all(&bytes).map_err(|error| failed(&runs, error)))?;
-    Ok(Collected { records: out.into(), runs, rows: (rows, ends.len()) })
+    Ok(Collected { records: out.into(), runs, rows: (rows, entries.len()) })
 }
 
-fn failed(path: &Path, error: impl std::fmt::Display) -> Failure {
-    Failure::other(format!("{}: {error}", path.display()))
+fn failed(path: &Path, error: impl std::fmt::Display) -> StoreError {
+    StoreError::failed(format!("{}: {error}", path.display()))
 }
 
 /// Opens and checks a chunk.
-pub fn checked(folder: &SweepFolder, chunk: u64) -> Result<(PathBuf, ChunkFile), Failure> {
+pub fn checked(folder: &SweepFolder, chunk: u64) -> Result<(PathBuf, ChunkFile), StoreError> {
     let path = folder.chunk_path(chunk);
     let open = || -> Result<ChunkFile, String> {
         let file = folder.chunk(chunk)?;
@@ -74,7 +83,7 @@ pub fn checked(folder: &SweepFolder, chunk: u64) -> Result<(PathBuf, ChunkFile),
     };
     match open() {
         Ok(file) => Ok((path, file)),
-        Err(why) => Err(Failure::corrupt(format!(
+        Err(why) => Err(StoreError::corrupt(format!(
             "{}: {why}; `stepwell sweep retry --failed {}` computes it again",
             path.display(),
             folder.path().display()
@@ -82,14 +91,19 @@ pub fn checked(folder: &SweepFolder, chunk: u64) -> Result<(PathBuf, ChunkFile),
     }
 }
 
-fn write_parquet(folder: &SweepFolder, chunks: &[u64], file: &File, ends: &mut Vec<RunEnd>) -> Result<u64, Failure> {
-    let fail = |error| Failure::other(format!("collected records: {error}"));
+fn write_parquet(
+    folder: &SweepFolder,
+    chunks: &[u64],
+    file: &File,
+    entries: &mut Vec<RunEntry>,
+) -> Result<u64, StoreError> {
+    let fail = |error| StoreError::failed(format!("collected records: {error}"));
     let buffered = BufWriter::with_capacity(1 << 20, file);
     let mut writer = SerializedFileWriter::new(buffered, SCHEMA.clone(), PROPERTIES.clone()).map_err(fail)?;
     for chunk in chunks {
         let (path, file) = checked(folder, *chunk)?;
         file.copy_to(&path, &mut writer).map_err(fail)?;
-        ends.extend(file.ends);
+        entries.extend(file.entries);
     }
     writer.append_key_value_metadata(KeyValue::new("stepwell.plan".into(), Some(folder.hash.clone())));
     let rows = writer.flushed_row_groups().iter().map(|group| group.num_rows() as u64).sum();
@@ -98,34 +112,45 @@ fn write_parquet(folder: &SweepFolder, chunks: &[u64], file: &File, ends: &mut V
     Ok(rows)
 }
 
-fn write_csv(folder: &SweepFolder, chunks: &[u64], file: &File, ends: &mut Vec<RunEnd>) -> Result<u64, Failure> {
-    let fail = |error: std::io::Error| Failure::other(format!("collected records: {error}"));
+fn write_csv(
+    folder: &SweepFolder,
+    chunks: &[u64],
+    file: &File,
+    entries: &mut Vec<RunEntry>,
+) -> Result<u64, StoreError> {
+    let fail = |error: std::io::Error| StoreError::failed(format!("collected records: {error}"));
     let mut out = BufWriter::with_capacity(1 << 20, file);
     writeln!(out, "run,step,series,value").map_err(fail)?;
     let mut count = 0;
     for chunk in chunks {
         let (path, file) = checked(folder, *chunk)?;
-        let rows = file.rows().map_err(|error| Failure::corrupt(format!("{}: {error}", path.display())))?;
-        for k in 0..rows.run.len() {
-            let series = &rows.names[rows.series[k] as usize];
-            writeln!(out, "{},{},{series},{:?}", rows.run[k], rows.step[k], rows.value[k]).map_err(fail)?;
+        let rows = file.rows().map_err(|error| StoreError::corrupt(format!("{}: {error}", path.display())))?;
+        for (run, records) in rows {
+            for series in &records.series {
+                for (step, value) in series.steps.iter().zip(&series.values) {
+                    writeln!(out, "{run},{step},{},{value:?}", series.name).map_err(fail)?;
+                }
+                count += series.steps.len() as u64;
+            }
         }
-        count += rows.run.len() as u64;
-        ends.extend(file.ends);
+        entries.extend(file.entries);
     }
     out.flush().map_err(fail)?;
     Ok(count)
 }
 
-/// One row a run: number, seed, what was varied, status, step of its end, stabilization, last values.
-fn table_of_runs(plan: &Plan, ends: &[RunEnd]) -> Table {
-    let planned: Vec<_> = ends.iter().map(|end| plan.run(end.run)).collect();
-    let int = |of: &dyn Fn(usize) -> u64| Values::Int((0..ends.len()).map(|k| Some(of(k) as i64)).collect());
-    let text = |of: &dyn Fn(&RunEnd) -> &str| {
-        Values::Text(ends.iter().map(|end| Some(of(end).to_string()).filter(|text| !text.is_empty())).collect())
+/// One row per run: number, seed, what was varied, status, step of its end, stabilization, last values.
+fn table_of_runs(plan: &Plan, entries: &[RunEntry]) -> Table {
+    let planned: Vec<_> = entries.iter().map(|entry| plan.run(entry.run)).collect();
+    let int = |of: &dyn Fn(usize) -> u64| Values::Int((0..entries.len()).map(|k| Some(of(k) as i64)).collect());
+    let text = |of: &dyn Fn(&RunEntry) -> Option<&str>| {
+        Values::Text(entries.iter().map(|entry| of(entry).map(str::to_string)).collect())
+    };
+    let float = |of: &dyn Fn(&RunSummary) -> Option<f64>| {
+        Values::Float(entries.iter().map(|entry| of(entry.summary.as_ref()?)).collect())
     };
     let mut columns = vec![
-        ("run".to_string(), int(&|k| ends[k].run)),
+        ("run".to_string(), int(&|k| entries[k].run)),
         ("setting".to_string(), int(&|k| planned[k].setting as u64)),
         ("seed".to_string(), int(&|k| planned[k].seed)),
     ];
@@ -134,22 +159,21 @@ fn table_of_runs(plan: &Plan, ends: &[RunEnd]) -> Table {
         let each: Vec<&Value> = planned.iter().map(|run| &plan.settings[run.setting][k]).collect();
         columns.push((key.clone(), typed(&all, &each)));
     }
-    columns.push(("status".to_string(), text(&|end| end.end.name())));
-    columns.push(("end_step".to_string(), int(&|k| ends[k].step)));
-    columns.push(("phase".to_string(), text(&|end| &end.phase)));
-    columns.push(("level".to_string(), Values::Float(ends.iter().map(|end| Some(end.level)).collect())));
-    let mut names: Vec<&String> = Vec::new();
-    for (name, _) in ends.iter().flat_map(|end| &end.last) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let summaries = || entries.iter().filter_map(|entry| entry.summary.as_ref());
+    columns.push(("status".to_string(), text(&|entry| Some(entry.summary.as_ref().map_or("failed", status)))));
+    columns.push(("end_step".to_string(), int(&|k| entries[k].step)));
+    columns.push(("phase".to_string(), text(&|entry| Some(entry.summary.as_ref()?.stabilization.behavior.name()))));
+    columns.push(("level".to_string(), float(&|summary| Some(summary.stabilization.level))));
+    let names: BTreeSet<&String> = summaries().flat_map(|summary| summary.last.keys()).collect();
     for name in names {
-        let last = |end: &RunEnd| end.last.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
-        columns.push((format!("last_{name}"), Values::Float(ends.iter().map(last).collect())));
+        columns.push((format!("last_{name}"), float(&|summary| summary.last.get(name).map(|value| value.0))));
     }
-    columns.push(("error".to_string(), text(&|end| &end.error)));
+    columns.push(("error".to_string(), text(&|entry| entry.has_failed().then_some(&*entry.error))));
     Table { columns }
+}
+
+fn status(summary: &RunSummary) -> &'static str {
+    summary.status.name()
 }
 
 /// A column of the narrowest type that all values of a key have in common.

@@ -1,16 +1,32 @@
 //! What a sweep varies: grids, lists and draws become a list of settings.
 
+use serde::Deserialize;
 use stepwell::rng::{Purpose, Stream};
 use toml::Value;
 
-use crate::sweep::sweep_file::RandomSpec;
+/// Values drawn at random.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RandomSpec {
+    /// How many settings are drawn.
+    pub draws: u64,
+    /// The seed of the draws.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Keys with their distributions.
+    pub keys: toml::Table,
+}
 
-/// Keys, and one row of values a setting.
+fn one() -> u64 {
+    1
+}
+
+/// Keys, and one row of values per setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Dotted keys of specs.
     pub keys: Vec<String>,
-    /// One value a key.
+    /// One value per key, a row per setting.
     pub rows: Vec<Vec<Value>>,
 }
 
@@ -26,6 +42,9 @@ const MOST: usize = 10_000_000;
 
 impl Settings {
     /// Every setting so far with every one of `other`, which varies fastest.
+    ///
+    /// # Errors
+    /// If there are too many.
     pub fn cross(&mut self, other: Self) -> Result<(), String> {
         let count = self.rows.len().saturating_mul(other.rows.len());
         if count > MOST {
@@ -41,6 +60,9 @@ impl Settings {
     }
 
     /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// What that is.
     pub fn check(&self, variants: bool) -> Result<(), String> {
         for (k, key) in self.keys.iter().enumerate() {
             if self.keys[..k].contains(key) {
@@ -75,6 +97,9 @@ pub fn leaves(table: &toml::Table) -> Vec<(String, Value)> {
 }
 
 /// The base's variants by their labels, as values of a key of their own.
+///
+/// # Errors
+/// If there are none.
 pub fn variants(base: &toml::Table) -> Result<Settings, String> {
     let labels = |value: &Value| -> Option<Vec<Value>> {
         value.as_array()?.iter().map(|variant| variant.get("label").cloned()).collect()
@@ -84,6 +109,9 @@ pub fn variants(base: &toml::Table) -> Result<Settings, String> {
 }
 
 /// Lists of one length, side by side.
+///
+/// # Errors
+/// If they are no lists, or of several lengths.
 pub fn listed(columns: &[(String, Value)]) -> Result<Settings, String> {
     let mut lists = Vec::new();
     for (key, value) in columns {
@@ -105,6 +133,9 @@ fn is_distribution(table: &toml::Table) -> bool {
 }
 
 /// Settings drawn at random: one after the other, the keys of each in alphabetical order.
+///
+/// # Errors
+/// If a distribution is none.
 pub fn drawn(random: &RandomSpec) -> Result<Settings, String> {
     if random.draws == 0 || random.draws > MOST as u64 {
         return Err(format!("draws = {}, expected 1 to {MOST}", random.draws));

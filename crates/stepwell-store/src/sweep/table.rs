@@ -9,7 +9,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use crate::sweep::chunk_file::PROPERTIES;
+use crate::columns::PROPERTIES;
 
 /// The values of a column; `None` is missing, which is not the same as NaN.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,16 +1,18 @@
-//! The folder of a sweep: its plan, a file a chunk, and locks. It alone says what is done.
+//! The folder of a sweep: its plan, a file per chunk, and locks. It alone says what is done.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
-use crate::sweep::chunk::{End, RunEnd};
-use crate::sweep::chunk_file::ChunkFile;
-use crate::sweep::estimate::estimate;
-use crate::sweep::plan::Plan;
-use stepwell_store::checkpoints;
-use stepwell_store::folder::Folder;
-use stepwell_store::lock::Lock;
+use stepwell_lab::sweep::plan::Plan;
+use stepwell_lab::sweep::runs::RunEntry;
+
+use super::chunk_file::ChunkFile;
+use super::estimate::estimate;
+use super::frozen::{freeze, thaw};
+use crate::checkpoints;
+use crate::error::StoreError;
+use crate::folder::Folder;
+use crate::lock::Lock;
 
 /// A folder with a frozen plan.
 pub struct SweepFolder {
@@ -46,41 +48,42 @@ impl Standing {
     }
 
     /// Counts a run.
-    pub fn count(&mut self, end: &RunEnd) {
-        match end.end {
-            End::Finished => self.finished += 1,
-            End::Diverged => self.diverged += 1,
-            End::Failed => {
-                self.failed += 1;
-                self.an_error.get_or_insert_with(|| (end.run, end.error.clone()));
-            }
+    pub fn count(&mut self, entry: &RunEntry) {
+        if entry.has_failed() {
+            self.failed += 1;
+            self.an_error.get_or_insert_with(|| (entry.run, entry.error.clone()));
+        } else if entry.diverged() {
+            self.diverged += 1;
+        } else {
+            self.finished += 1;
         }
     }
 }
 
-const PLAN_FILE: &str = "plan.toml";
-const RUNS: &str = "runs";
+/// The plan, which is also what tells that a folder is ours.
+const PLAN_FILE: &str = "run.toml";
+/// The lock of the whole folder.
+const LOCK: &str = ".stepwell-lock";
 
 impl SweepFolder {
     /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
     /// soon as it has results. Where the sweep's file leaves it open, it is decided here whether the runs are long.
-    pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, Failure> {
-        let folder = Folder::claim(path, |path| {
-            fs::read_to_string(path.join(PLAN_FILE)).is_ok_and(|text| text.starts_with("# A frozen plan."))
-        })?;
+    pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, StoreError> {
+        let folder =
+            Folder::claim(path, |path| fs::read_to_string(path.join(PLAN_FILE)).is_ok_and(|text| thaw(&text).is_ok()))?;
         if open {
             // what was decided once stays so, however fast the machine is today
-            let there = folder.read(PLAN_FILE).and_then(|text| Plan::thaw(&String::from_utf8(text).ok()?).ok());
+            let there = folder.read(PLAN_FILE).and_then(|text| thaw(&String::from_utf8(text).ok()?).ok());
             let (there, long) = (there.map(|(plan, _)| plan), plan.with_long_runs());
             if there.as_ref() == Some(&long) || there.as_ref() != Some(&plan) && takes_long(&plan)? {
                 plan = long;
             }
         }
-        let (text, _) = plan.frozen()?;
+        let (text, _) = freeze(&plan)?;
         if folder.read(PLAN_FILE).is_some_and(|there| there != text.as_bytes()) {
             let _alone = lock_whole(path, true)?;
             if has_results(path) {
-                return Err(Failure::usage(format!(
+                return Err(StoreError::usage(format!(
                     "{} was started by another plan (see its {PLAN_FILE}); name another folder with --out, or remove it",
                     path.display()
                 )));
@@ -93,15 +96,15 @@ impl SweepFolder {
     }
 
     /// Opens a folder with a plan.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
         let place = path.join(PLAN_FILE);
         let text = fs::read_to_string(&place).map_err(|error| {
-            Failure::usage(format!(
+            StoreError::usage(format!(
                 "{}: {error}; expected the folder of a sweep (see `stepwell sweep plan`)",
                 place.display()
             ))
         })?;
-        let (plan, hash) = Plan::thaw(&text).map_err(|why| Failure::corrupt(format!("{}: {why}", place.display())))?;
+        let (plan, hash) = thaw(&text).map_err(|why| StoreError::corrupt(format!("{}: {why}", place.display())))?;
         let chunks = Folder::unchecked(&path.join("chunks"));
         Ok(Self { path: path.to_path_buf(), chunks, plan, hash })
     }
@@ -112,18 +115,18 @@ impl SweepFolder {
     }
 
     /// Makes the place where chunks are written, and keeps others from removing any while the lock lives.
-    pub fn work_on(&self) -> Result<Lock, Failure> {
+    pub fn work_on(&self) -> Result<Lock, StoreError> {
         let lock = lock_whole(&self.path, false)?;
         Folder::create(self.chunks.path())?;
         Ok(lock)
     }
 
     /// Removes chunks, if nobody works on the folder.
-    pub fn remove(&self, chunks: &[u64]) -> Result<(), Failure> {
+    pub fn remove(&self, chunks: &[u64]) -> Result<(), StoreError> {
         let _alone = lock_whole(&self.path, true)?;
         for chunk in chunks {
             let path = self.chunk_path(*chunk);
-            fs::remove_file(&path).map_err(|error| Failure::other(format!("{}: {error}", path.display())))?;
+            fs::remove_file(&path).map_err(|error| StoreError::failed(format!("{}: {error}", path.display())))?;
         }
         Ok(())
     }
@@ -144,16 +147,16 @@ impl SweepFolder {
     }
 
     /// Writes the file of a chunk, whole or not at all.
-    pub fn write(&self, chunk: u64, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn write(&self, chunk: u64, bytes: &[u8]) -> Result<(), StoreError> {
         match self.chunks.write(&chunk_name(chunk), bytes) {
-            Err(failure) if !self.has(chunk) => Err(failure.into()),
+            Err(failure) if !self.has(chunk) => Err(failure),
             // written here, or by another process with the same bytes
             _ => Ok(()),
         }
     }
 
     /// Takes a chunk; `None` if another process has it.
-    pub fn lock(&self, chunk: u64) -> Result<Option<Lock>, Failure> {
+    pub fn lock(&self, chunk: u64) -> Result<Option<Lock>, StoreError> {
         let taken = if self.plan.long_runs {
             Folder::create(&self.run_folder(chunk))
                 .and_then(|folder| Lock::take_and_remove(&folder.path().join("lock")))
@@ -163,13 +166,13 @@ impl SweepFolder {
         match taken {
             // whoever has written the chunk removes the folder of its run
             Err(_) if self.has(chunk) => Ok(None),
-            taken => Ok(taken?),
+            taken => taken,
         }
     }
 
     /// The folder of a long run, for its lock and its checkpoint. Such a run is a chunk of its own.
     pub fn run_folder(&self, run: u64) -> PathBuf {
-        self.path.join(RUNS).join(format!("{run:05}"))
+        self.path.join(checkpoints::RUNS).join(format!("{run:05}"))
     }
 
     /// Removes the folder of a long run whose chunk is written.
@@ -181,7 +184,7 @@ impl SweepFolder {
 
     /// Long runs that have a checkpoint, with the number of steps that they have taken.
     pub fn under_way(&self) -> Vec<(u64, u64)> {
-        let entries = fs::read_dir(self.path.join(RUNS)).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.path.join(checkpoints::RUNS)).into_iter().flatten().flatten();
         let one = |entry: fs::DirEntry| {
             let run = entry.file_name().to_str()?.parse().ok()?;
             Some((run, checkpoints::steps_taken(&entry.path())?))
@@ -205,7 +208,7 @@ impl SweepFolder {
                 continue;
             }
             match self.chunk(chunk) {
-                Ok(file) => file.ends.iter().for_each(|end| standing.count(end)),
+                Ok(file) => file.entries.iter().for_each(|entry| standing.count(entry)),
                 Err(why) => standing.corrupt.push((chunk, why)),
             }
         }
@@ -228,8 +231,8 @@ impl SweepFolder {
 /// Runs are long if one of those that are tried is estimated to take more seconds than this on one core.
 pub const LONG: f64 = 60.0;
 
-fn takes_long(plan: &Plan) -> Result<bool, Failure> {
-    Ok(estimate(plan).map_err(Failure::input)?.longest_run > LONG)
+fn takes_long(plan: &Plan) -> Result<bool, StoreError> {
+    Ok(estimate(plan)?.longest_run > LONG)
 }
 
 fn chunk_name(chunk: u64) -> String {
@@ -242,9 +245,9 @@ fn has_results(path: &Path) -> bool {
 }
 
 /// A lock of the whole folder: shared by those who compute, alone for those who remove.
-fn lock_whole(path: &Path, alone: bool) -> Result<Lock, Failure> {
-    Lock::take(&path.join("lock"), alone)?.ok_or_else(|| {
-        Failure::locked(format!(
+fn lock_whole(path: &Path, alone: bool) -> Result<Lock, StoreError> {
+    Lock::take(&path.join(LOCK), alone)?.ok_or_else(|| {
+        StoreError::locked(format!(
             "{} is being worked on by another process; try again when it has ended",
             path.display()
         ))

@@ -4,19 +4,19 @@ use std::time::Instant;
 
 use stepwell::data::{Dataset, Samples};
 use stepwell::run::Status;
+use stepwell_lab::sweep::plan::Plan;
 
 use crate::arrays::Files;
-use crate::interrupt;
-use crate::sweep::plan::Plan;
+use crate::error::StoreError;
 
 /// What a sweep needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Estimate {
-    /// Seconds a run takes, on one core, on average.
+    /// Seconds that a run takes on one core, on average.
     pub seconds_per_run: f64,
     /// Seconds that the longest of the runs that were tried takes.
     pub longest_run: f64,
-    /// Memory a thread needs for data and records, in bytes.
+    /// Memory that a thread needs for data and records, in bytes.
     pub bytes_per_thread: f64,
     /// Size of all files of results, in bytes.
     pub disk: f64,
@@ -29,12 +29,15 @@ const PATIENCE: f64 = 0.4;
 const ROW_IN_MEMORY: f64 = 28.0;
 const ROW_IN_FILE: f64 = 11.0;
 
-/// Tries runs that are spread over the plan.
-pub fn estimate(plan: &Plan) -> Result<Estimate, String> {
+/// Tries runs that are spread over the plan, each for less than half a second.
+///
+/// # Errors
+/// If one cannot be started.
+pub fn estimate(plan: &Plan) -> Result<Estimate, StoreError> {
     let tried = TRIED.min(plan.runs());
     let mut sum = Estimate { seconds_per_run: 0.0, longest_run: 0.0, bytes_per_thread: 0.0, disk: 0.0 };
     for k in 0..tried {
-        let one = try_run(plan, (2 * k + 1) * plan.runs() / (2 * tried))?;
+        let one = try_run(plan, (2 * k + 1) * plan.runs() / (2 * tried)).map_err(StoreError::input)?;
         sum.seconds_per_run += one.seconds_per_run / tried as f64;
         sum.longest_run = sum.longest_run.max(one.longest_run);
         sum.bytes_per_thread = sum.bytes_per_thread.max(one.bytes_per_thread);
@@ -59,7 +62,7 @@ fn try_run(plan: &Plan, run: u64) -> Result<Estimate, String> {
     // from one recording step to the next, or in parts where these are far apart
     let mut slice = 1;
     let (mut step, mut dense) = (0, None);
-    while session.advance(slice) == Status::Running && elapsed() < PATIENCE && !interrupt::requested() {
+    while session.advance(slice) == Status::Running && elapsed() < PATIENCE {
         step += slice;
         if step > spec.record.first {
             dense.get_or_insert((step, elapsed()));
@@ -86,24 +89,4 @@ fn try_run(plan: &Plan, run: u64) -> Result<Estimate, String> {
 fn size_of_data(data: &Dataset) -> f64 {
     let numbers = |samples: &Samples| samples.len() * (samples.x.cols() + 1);
     8.0 * (numbers(&data.train) + data.test.as_ref().map_or(0, numbers)) as f64
-}
-
-/// A duration for people.
-pub fn duration_text(seconds: f64) -> String {
-    match seconds {
-        s if s < 1.0 => "1 s".into(),
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
-        s => format!("{:.1} days", s / 86_400.0),
-    }
-}
-
-/// A size for people.
-pub fn size_text(bytes: f64) -> String {
-    match bytes {
-        b if b < 1e6 => format!("{:.0} kB", (b / 1e3).max(1.0)),
-        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.1} GB", b / 1e9),
-    }
 }

@@ -1,25 +1,24 @@
-//! A chunk as a Parquet file: its records as rows, its runs' ends in the footer, so that a look at the footer tells how
-//! the sweep stands.
+//! A chunk as a Parquet file: its records as rows, what is known of its runs in the footer, so that a look at the footer tells
+//! how the sweep stands.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use parquet::basic::Compression;
-use parquet::column::reader::get_typed_column_reader;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::{ColumnPath, TypePtr};
+use parquet::schema::types::TypePtr;
 use sha2::{Digest, Sha256};
+use stepwell::record::{Records, Series};
+use stepwell_lab::sweep::runs::RunEntry;
 
-use crate::sweep::chunk::{Rows, RunEnd};
-use crate::sweep::plan::hex;
+use crate::columns::{PROPERTIES, read_column, write_column};
+use crate::digest::hex;
 
 const PLAN: &str = "stepwell.plan";
 const CHUNK: &str = "stepwell.chunk";
@@ -33,37 +32,27 @@ pub static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
     Arc::new(parse_message_type(columns).expect("the schema is well-formed"))
 });
 
-/// How files are written: the same bytes for the same content.
-pub static PROPERTIES: LazyLock<WriterPropertiesPtr> = LazyLock::new(|| {
-    let value = ColumnPath::from("value");
-    let properties = WriterProperties::builder()
-        .set_created_by("stepwell".into())
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .set_max_row_group_row_count(None)
-        // values hardly repeat, and numbers that are none have no place in an order
-        .set_column_dictionary_enabled(value.clone(), false)
-        .set_column_statistics_enabled(value, EnabledStatistics::None);
-    Arc::new(properties.build())
-});
+/// Records of the runs of a chunk, by their numbers.
+pub type Rows = Vec<(u64, Records)>;
 
 /// The bytes of a chunk's file.
-pub fn to_bytes(plan: &str, chunk: u64, rows: &Rows, ends: &[RunEnd]) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// Those of the Parquet library.
+pub fn to_bytes(plan: &str, chunk: u64, rows: &Rows, entries: &[RunEntry]) -> Result<Vec<u8>> {
     let mut writer = SerializedFileWriter::new(Vec::new(), SCHEMA.clone(), PROPERTIES.clone())?;
-    if !rows.run.is_empty() {
-        let names: Vec<ByteArray> = rows.names.iter().map(|name| name.as_str().into()).collect();
-        let series: Vec<ByteArray> = rows.series.iter().map(|k| names[*k as usize].clone()).collect();
+    let columns = Columns::of(rows);
+    if !columns.run.is_empty() {
         let mut group = writer.next_row_group()?;
-        write_column::<Int64Type>(&mut group, &rows.run)?;
-        write_column::<Int64Type>(&mut group, &rows.step)?;
-        write_column::<ByteArrayType>(&mut group, &series)?;
-        write_column::<DoubleType>(&mut group, &rows.value)?;
+        write_column::<Int64Type>(&mut group, &columns.run)?;
+        write_column::<Int64Type>(&mut group, &columns.step)?;
+        write_column::<ByteArrayType>(&mut group, &columns.series)?;
+        write_column::<DoubleType>(&mut group, &columns.value)?;
         group.close()?;
     }
     writer.flush()?;
-    let lines: Vec<String> = ends.iter().map(RunEnd::to_line).collect();
-    let lines = lines.join("\n");
+    let line = |entry| serde_json::to_string(entry).map_err(|error| ParquetError::General(error.to_string()));
+    let lines = entries.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n");
     let data = writer.inner();
     let checksum = format!("{} {}", data.len(), checksum(data, &lines));
     for (key, value) in [(PLAN, plan.into()), (CHUNK, chunk.to_string()), (RUNS, lines), (CHECKSUM, checksum)] {
@@ -72,10 +61,29 @@ pub fn to_bytes(plan: &str, chunk: u64, rows: &Rows, ends: &[RunEnd]) -> Result<
     writer.into_inner()
 }
 
-fn write_column<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[T::T]) -> Result<()> {
-    let mut column = group.next_column()?.ok_or_else(|| ParquetError::General("too few columns".into()))?;
-    column.typed::<T>().write_batch(values, None, None)?;
-    column.close()
+/// Rows, column by column.
+#[derive(Default)]
+struct Columns {
+    run: Vec<i64>,
+    step: Vec<i64>,
+    series: Vec<ByteArray>,
+    value: Vec<f64>,
+}
+
+impl Columns {
+    fn of(rows: &Rows) -> Self {
+        let mut columns = Self::default();
+        for (run, records) in rows {
+            for Series { name, steps, values, .. } in &records.series {
+                let length = columns.run.len() + steps.len();
+                columns.run.resize(length, *run as i64);
+                columns.series.resize(length, ByteArray::from(&**name));
+                columns.step.extend(steps.iter().map(|step| *step as i64));
+                columns.value.extend(values);
+            }
+        }
+        columns
+    }
 }
 
 fn checksum(data: &[u8], lines: &str) -> String {
@@ -90,8 +98,8 @@ pub struct ChunkFile {
     reader: SerializedFileReader<File>,
     checksum: String,
     lines: String,
-    /// How its runs ended.
-    pub ends: Vec<RunEnd>,
+    /// What is known of its runs.
+    pub entries: Vec<RunEntry>,
 }
 
 impl ChunkFile {
@@ -111,9 +119,11 @@ impl ChunkFile {
             return Err("belongs to another plan or place".into());
         }
         let (checksum, lines) = (value(CHECKSUM)?, value(RUNS)?);
-        let ends: Option<Vec<RunEnd>> = lines.lines().map(RunEnd::from_line).collect();
-        match ends {
-            Some(ends) if ends.iter().map(|end| end.run).eq(runs) => Ok(Self { reader, checksum, lines, ends }),
+        let entries: std::result::Result<Vec<RunEntry>, _> = lines.lines().map(serde_json::from_str).collect();
+        match entries {
+            Ok(entries) if entries.iter().map(|entry| entry.run).eq(runs) => {
+                Ok(Self { reader, checksum, lines, entries })
+            }
             _ => Err("lacks runs".into()),
         }
     }
@@ -153,80 +163,69 @@ impl ChunkFile {
         Ok(())
     }
 
-    /// The rows.
+    /// The records, run by run.
+    ///
+    /// # Errors
+    /// Those of the Parquet library.
     pub fn rows(&self) -> Result<Rows> {
-        let mut rows = Rows::default();
+        let mut rows = Rows::new();
         for k in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(k)?;
-            rows.run.extend(read_column::<Int64Type>(&*group, 0)?);
-            rows.step.extend(read_column::<Int64Type>(&*group, 1)?);
-            for name in read_column::<ByteArrayType>(&*group, 2)? {
-                let name = name.as_utf8()?;
-                let known = rows.names.iter().position(|known| known == name).unwrap_or_else(|| {
-                    rows.names.push(name.to_string());
-                    rows.names.len() - 1
-                });
-                rows.series.push(known as u32);
+            let run = read_column::<Int64Type>(&*group, 0)?;
+            let step = read_column::<Int64Type>(&*group, 1)?;
+            let series = read_column::<ByteArrayType>(&*group, 2)?;
+            let value = read_column::<DoubleType>(&*group, 3)?;
+            for at in 0..run.len() {
+                let number = run[at] as u64;
+                if rows.last().is_none_or(|(known, _)| *known != number) {
+                    rows.push((number, Records::default()));
+                }
+                let Some((_, records)) = rows.last_mut() else { continue };
+                let name = series[at].as_utf8()?;
+                if records.series.last().is_none_or(|last| last.name != name) {
+                    let name = name.to_string().into();
+                    records.series.push(Series { name, width: 1, steps: Vec::new(), values: Vec::new() });
+                }
+                if let Some(last) = records.series.last_mut() {
+                    last.steps.push(step[at] as u64);
+                    last.values.push(value[at]);
+                }
             }
-            rows.value.extend(read_column::<DoubleType>(&*group, 3)?);
         }
         Ok(rows)
     }
 }
 
-fn read_column<T: DataType>(group: &dyn RowGroupReader, column: usize) -> Result<Vec<T::T>> {
-    let mut reader = get_typed_column_reader::<T>(group.get_column_reader(column)?);
-    let mut values = Vec::new();
-    let count = group.metadata().num_rows() as usize;
-    while values.len() < count {
-        let (_, read, _) = reader.read_records(count - values.len(), None, None, &mut values)?;
-        if read == 0 {
-            return Err(ParquetError::EOF(format!("column {column} ends early")));
-        }
-    }
-    Ok(values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::chunk::End;
 
-    fn sample() -> (Rows, Vec<RunEnd>) {
-        let rows = Rows {
-            run: vec![4, 4, 4, 5],
-            step: vec![0, 10, 0, 0],
-            series: vec![0, 0, 1, 0],
-            value: vec![f64::NAN, f64::NEG_INFINITY, 5e-324, -0.0],
-            names: vec!["train_loss".into(), "rank".into()],
-        };
-        let end = |run| RunEnd {
-            run,
-            end: End::Finished,
-            step: 10,
-            phase: "falling".into(),
-            level: 0.5,
-            error: String::new(),
-            last: Vec::new(),
-        };
-        (rows, vec![end(4), end(5)])
+    fn sample() -> (Rows, Vec<RunEntry>) {
+        let mut first = Records::default();
+        for (series, step, value) in
+            [("train_loss", 0, f64::NAN), ("train_loss", 10, f64::NEG_INFINITY), ("rank", 0, 5e-324)]
+        {
+            first.push(series, step, value);
+        }
+        let mut second = Records::default();
+        second.push("train_loss", 0, -0.0);
+        (vec![(4, first), (5, second)], vec![RunEntry::failed(4, "a\tb\nc"), RunEntry::failed(5, "why")])
     }
 
     #[test]
     fn rows_come_back_to_the_bit_and_damage_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("2.parquet");
-        let (rows, ends) = sample();
-        let bytes = to_bytes("plan", 2, &rows, &ends).unwrap();
-        assert_eq!(bytes, to_bytes("plan", 2, &rows, &ends).unwrap());
+        let (rows, entries) = sample();
+        let bytes = to_bytes("plan", 2, &rows, &entries).unwrap();
+        assert_eq!(bytes, to_bytes("plan", 2, &rows, &entries).unwrap());
         std::fs::write(&path, &bytes).unwrap();
         let file = ChunkFile::open(&path, "plan", 2, 4..6).unwrap();
         file.verify(&path).unwrap();
         let back = file.rows().unwrap();
-        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&back.value), bits(&rows.value));
-        assert_eq!((back.run, back.step, back.series, back.names), (rows.run, rows.step, rows.series, rows.names));
-        assert_eq!(file.ends, ends);
+        // NaN is not itself, its words are
+        assert_eq!(format!("{back:?}"), format!("{rows:?}"));
+        assert_eq!(file.entries, entries);
         assert!(ChunkFile::open(&path, "another", 2, 4..6).is_err());
         assert!(ChunkFile::open(&path, "plan", 2, 4..7).is_err());
         // each flipped byte before the footer is noticed, and each cut
