@@ -107,6 +107,12 @@ impl Watch for Terminal<'_> {
         Ok(if interrupt::stopped() { Next::Stop } else { Next::Go(self.clock.slice(pace, SLICE)) })
     }
 
+    fn expects(&self, count: u64, what: &str) {
+        self.bar.reset();
+        self.bar.set_length(count);
+        self.bar.set_message(what.to_string());
+    }
+
     fn done(&self) {
         self.bar.inc(1);
     }

@@ -1,6 +1,6 @@
 //! Figures and the report page of stepwell, drawn from values alone: no files, no clock, no printing.
 //!
-//! The data flows one way: `style` -> `panel` -> `figure` -> `series` -> `report`. A [`figure::Figure`] is panels of
+//! The data flows one way: `style` -> `panel` -> `figure` -> `series`, `phase` -> `report`. A [`figure::Figure`] is panels of
 //! layers and a legend; [`figure::Figure::svg`] draws it, [`raster::png`] and [`pdf::pdf`] turn the drawing into the
 //! other formats. [`report::page::page`] is a page for a browser that needs nothing but itself.
 //!
@@ -26,6 +26,7 @@ mod error;
 pub mod figure;
 pub mod panel;
 pub mod pdf;
+pub mod phase;
 pub mod raster;
 pub mod report;
 pub mod series;

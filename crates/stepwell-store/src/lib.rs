@@ -8,5 +8,7 @@ pub mod container;
 pub mod digest;
 pub mod error;
 pub mod folder;
+mod frames;
+pub mod kept;
 pub mod lock;
 pub mod pace;
