@@ -51,11 +51,12 @@ fn is_ours(folder: &Path) -> bool {
     std::fs::read(folder.join(FILE)).is_ok_and(|bytes| bytes.is_empty() || next_frame(&bytes, 0).is_some())
 }
 
-/// Runs were kept in lines of a table, with what became of the run in the second column.
+/// Runs were kept in the lines of a table, with what became of the run in the second column.
 fn is_of_an_earlier_version(folder: &Path) -> bool {
     let fates = ["converges", "stabilizes", "diverges", "undecided"];
-    let text = std::fs::read_to_string(folder.join("trials.tsv")).unwrap_or_default();
-    text.lines().any(|line| line.split('\t').nth(1).is_some_and(|word| fates.contains(&word)))
+    let of_a_run = |line: &str| line.split('\t').nth(1).is_some_and(|word| fates.contains(&word));
+    let table = std::fs::read_to_string(folder.join("trials.tsv"));
+    table.is_ok_and(|text| text.is_empty() || text.lines().any(of_a_run))
 }
 
 impl<'a> KeptOutcomes<'a> {
@@ -259,6 +260,7 @@ mod tests {
             ("outcomes.bin", "precious", "did not write there"),
             ("trials.tsv", "precious\tthings", "did not write there"),
             ("trials.tsv", "0a 1\tconverges\tfalling\n", "an earlier stepwell"),
+            ("trials.tsv", "", "an earlier stepwell"),
         ] {
             let theirs = root.path().join("theirs");
             std::fs::create_dir_all(&theirs).unwrap();

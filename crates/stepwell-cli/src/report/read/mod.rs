@@ -31,9 +31,9 @@ pub fn read(path: &Path, partial: bool) -> Result<Experiment, Failure> {
         sweep::read(path, partial)
     } else if has("run.toml") {
         run::read(path, partial)
-    } else if has(kept::FILE) {
+    } else if has(kept::FILE) || has("trials.tsv") {
         refuse(
-            "holds a phase diagram or an advice, which has no series over steps; its figure and `summary.json` lie there",
+            "holds a phase diagram or an advice, which has no series over steps; its figure and JSON lie there",
         )
     } else if has("spec.toml") && has("records.csv") {
         reproduction::read(path)
