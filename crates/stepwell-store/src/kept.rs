@@ -226,6 +226,22 @@ mod tests {
         assert!(folder.read(FILE).unwrap().starts_with(&bytes));
     }
 
+    struct AtOnce;
+
+    impl Watch for AtOnce {
+        fn look(&self, _: &Job<'_>, _: &dyn Drive, _: &mut Pace) -> Result<Next, LabError> {
+            Ok(Next::Stop)
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_is_not_kept() {
+        let (_root, folder, bytes) = three();
+        let kept = KeptOutcomes::open(&AtOnce, &folder, &[]).unwrap();
+        assert!(outcome(&kept, 1).0.has_ended() && !outcome(&kept, 4).0.has_ended());
+        assert_eq!(folder.read(FILE).unwrap(), bytes);
+    }
+
     #[test]
     fn what_was_cut_short_is_dropped_and_what_is_damaged_is_skipped() {
         let (_root, folder, bytes) = three();

@@ -32,9 +32,7 @@ pub fn read(path: &Path, partial: bool) -> Result<Experiment, Failure> {
     } else if has("run.toml") {
         run::read(path, partial)
     } else if has(kept::FILE) || has("trials.tsv") {
-        refuse(
-            "holds a phase diagram or an advice, which has no series over steps; its figure and JSON lie there",
-        )
+        refuse("holds a phase diagram or an advice, which has no series over steps; its figure and JSON lie there")
     } else if has("spec.toml") && has("records.csv") {
         reproduction::read(path)
     } else if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
