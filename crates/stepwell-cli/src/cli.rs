@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use stepwell_lab::phase::StepSizes;
 
 use crate::commands::sweep::args::SweepCommand;
-use crate::phase::grid::StepSizes;
 
 /// A laboratory for SGD with large step sizes.
 #[derive(Parser)]

@@ -12,12 +12,13 @@ mod interrupt;
 #[path = "../../stepwell/tests/mutation/mod.rs"]
 mod mutation;
 mod output;
-mod phase;
 mod predictor;
+mod print;
 mod progress;
 mod records_rows;
 mod report;
 mod spec_file;
+mod step_sizes;
 mod sweep;
 
 use std::process::ExitCode;

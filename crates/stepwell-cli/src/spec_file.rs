@@ -46,20 +46,20 @@ impl SpecFile {
         Ok(file)
     }
 
-    /// Another spec that came from this file.
-    pub fn with_spec(&self, spec: Spec) -> Self {
-        Self { spec, ..self.clone() }
-    }
-
-    /// The spec as TOML with all defaults and with absolute paths, so that it can be run from anywhere.
-    pub fn resolved_anywhere(&self) -> String {
+    /// The spec with absolute paths, so that it can be run from anywhere.
+    pub fn anywhere(&self) -> Spec {
         let mut spec = self.spec.clone();
         spec.for_each_path(|path| {
             if let Ok(absolute) = std::path::absolute(&*path) {
                 *path = absolute.display().to_string();
             }
         });
-        spec.to_toml()
+        spec
+    }
+
+    /// The same as TOML with all defaults.
+    pub fn resolved_anywhere(&self) -> String {
+        self.anywhere().to_toml()
     }
 
     /// Checks a spec that came from this file (its variants, say) and reads the files that it names.

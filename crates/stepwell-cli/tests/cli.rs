@@ -82,8 +82,14 @@ fn a_folder_of_another_run_is_left_alone() {
 fn a_folder_of_somebody_else_is_left_alone() {
     let folder = with_spec();
     let at = folder.path();
-    let theirs =
-        ["runs/exp1/events", "runs/00000/model", "checkpoint.safetensors", "records.csv", "summary.json", "trials.tsv"];
+    let theirs = [
+        "runs/exp1/events",
+        "runs/00000/model",
+        "checkpoint.safetensors",
+        "records.csv",
+        "summary.json",
+        "outcomes.bin",
+    ];
     for file in theirs {
         let path = at.join("theirs").join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,6 +2,7 @@
 
 mod program;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -47,7 +48,7 @@ fn a_phase_diagram_goes_from_convergence_to_divergence() {
     let folder = with_spec();
     let arguments = ["phase", "spec.toml", "--seeds", "8", "--out", "a"];
     let found = json(folder.path(), &arguments);
-    let points = found["points"].as_array().unwrap();
+    let points = found["findings"]["points"].as_array().unwrap();
     assert!((12..=24).contains(&points.len()), "{}", points.len());
     let hits = |point: &Value, fate: &str| point["shares"][fate]["hits"].as_u64().unwrap();
     let (first, last) = (&points[0], points.last().unwrap());
@@ -56,14 +57,16 @@ fn a_phase_diagram_goes_from_convergence_to_divergence() {
         let all: u64 = ["converges", "stabilizes", "diverges", "undecided"].iter().map(|fate| hits(point, fate)).sum();
         assert_eq!(all, 8);
     }
-    assert!(first["lyapunov"].as_f64().unwrap() < 0.0 && first["final"]["test_loss"]["median"].as_f64().is_some());
-    let small = &found["thresholds"]["small_steps"];
+    assert!(first["lyapunov"].as_f64().unwrap() < 0.0 && first["end"]["test_loss"]["median"].as_f64().is_some());
+    let small = &found["findings"]["small_steps"];
     let (mean_square, gradient_descent) =
         (small["mean_square"].as_f64().unwrap(), small["gradient_descent"].as_f64().unwrap());
     assert!(mean_square < gradient_descent);
     // below the mean-square threshold where small steps lead to, SGD that starts near zero finds its way
     assert!(first["step_size"].as_f64().unwrap() < mean_square);
-    for name in ["phase.svg", "phase.png", "phase.json", "spec.toml"] {
+    let command = found["command"].as_str().unwrap();
+    assert!(command.starts_with("stepwell phase - --seeds 8 <<'END'\ntitle = \"spec\"\n"), "{command}");
+    for name in ["phase.svg", "phase.png", "summary.json", "spec.toml"] {
         assert!(folder.path().join("a").join(name).exists(), "{name}");
     }
     // the same on one thread
@@ -79,25 +82,64 @@ fn what_was_finished_is_kept() {
     let at = folder.path();
     let call = |out| ["phase", "spec.toml", "--seeds", "30", "--set", "steps=40000", "--out", out];
     let expected = json(at, &call("whole"));
-    let lines = |out: &str| {
-        let text = fs::read_to_string(at.join(out).join("trials.tsv")).unwrap_or_default();
-        text.lines().map(str::to_string).collect::<std::collections::BTreeSet<_>>()
-    };
+    let kept = |out: &str| frames(&at.join(out).join("outcomes.bin"));
+    let different = |out: &str| kept(out).into_iter().collect::<BTreeSet<_>>();
     let mut before = 0;
     for (name, code) in [("-KILL", None), ("-INT", Some(130)), ("-TERM", Some(75))] {
         let mut child = stepwell(at, &call("a")).spawn().unwrap();
-        while lines("a").len() < before + 20 && child.try_wait().unwrap().is_none() {
+        while kept("a").len() < before + 20 && child.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         std::process::Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
         assert_eq!(child.wait_with_output().unwrap().status.code(), code, "{name}");
-        assert!(lines("a").len() >= before + 20, "{name}");
-        before = lines("a").len();
+        assert!(kept("a").len() >= before + 20, "{name}");
+        before = kept("a").len();
     }
     assert_eq!(json(at, &call("a")), expected);
-    // each trial once, and the same ones
-    assert_eq!(lines("a"), lines("whole"));
-    assert_eq!(fs::read_to_string(at.join("a/trials.tsv")).unwrap().lines().count(), lines("a").len());
+    // each run once, and the same ones
+    assert_eq!(different("a"), different("whole"));
+    assert_eq!(kept("a").len(), different("a").len());
+    // a folder of an earlier version is left as it is
+    fs::create_dir(at.join("old")).unwrap();
+    fs::write(at.join("old/trials.tsv"), "0a 1\tconverges\tfalling\n").unwrap();
+    let refused = run(at, &call("old"));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && message.contains("made by an earlier stepwell"), "{message}");
+}
+
+/// Another start of the same name is another run.
+#[test]
+fn runs_from_another_start_are_not_taken_for_the_same() {
+    let folder = with_spec();
+    let at = folder.path();
+    let short = ["--set", "steps=200"];
+    for (seed, out) in [("1", "one"), ("2", "two")] {
+        let start = ["run", "spec.toml", "--seed", seed, "--out", out];
+        json(at, &[&start[..], &short].concat());
+    }
+    let spec = SPEC.replace("[init.diagonal]\nu = 0.1\nv = 0.0", "[init.file]\npath = \"start.safetensors\"");
+    fs::write(at.join("spec.toml"), spec).unwrap();
+    let call = ["phase", "spec.toml", "--seeds", "2", "--step-sizes", "0.05:0.1:2", "--out", "a"];
+    let found = ["one", "two", "one"].map(|start| {
+        fs::copy(at.join(start).join("parameters.safetensors"), at.join("start.safetensors")).unwrap();
+        let found = json(at, &[&call[..], &short].concat());
+        (found, frames(&at.join("a/outcomes.bin")).len())
+    });
+    assert_eq!((found[0].1, found[1].1, found[2].1), (4, 8, 8));
+    assert!(found[0].0 != found[1].0 && found[0].0 == found[2].0);
+}
+
+/// The whole frames of a file of kept outcomes: each is a length and so many bytes.
+fn frames(path: &Path) -> Vec<Vec<u8>> {
+    let bytes = fs::read(path).unwrap_or_default();
+    let (mut rest, mut frames) = (&bytes[..], Vec::new());
+    while let Some((length, behind)) = rest.split_first_chunk::<8>()
+        && let Some((frame, behind)) = behind.split_at_checked(u64::from_le_bytes(*length) as usize)
+    {
+        frames.push(frame.to_vec());
+        rest = behind;
+    }
+    frames
 }
 
 /// The advised spec is one that `run` takes, its step size is confirmed, and another data set gets another one.
@@ -106,12 +148,14 @@ fn advice_is_confirmed_and_ready_to_run() {
     let folder = with_spec();
     let arguments = ["advise", "spec.toml", "--seeds", "80", "--warmup", "0.05", "--validate", "2", "--out", "a"];
     let found = json(folder.path(), &arguments);
-    assert!(found["confirmed"]["interval"][1].as_f64().unwrap() <= 0.05);
-    assert_eq!(found["confirmed"]["of"], 80);
-    assert!(found["largest_step_size"].as_f64().unwrap() > found["small"]["step_size"].as_f64().unwrap());
+    assert_eq!(found["settings"][0]["label"], "advised");
+    let found = &found["findings"];
+    assert!(found["confirmed"]["high"].as_f64().unwrap() <= 0.05);
+    assert_eq!(found["confirmed"]["total"], 80);
+    assert!(found["largest"].as_f64().unwrap() > found["small"]["step_size"].as_f64().unwrap());
     let sets = found["validation"]["data_sets"].as_array().unwrap();
-    assert!(sets.len() == 2 && sets[0]["largest_step_size"] != sets[1]["largest_step_size"]);
-    assert_eq!(found["validation"]["diverged"]["of"], 80);
+    assert!(sets.len() == 2 && sets[0]["largest"] != sets[1]["largest"]);
+    assert_eq!(found["validation"]["diverged"]["total"], 80);
     let run = json(folder.path(), &["run", "a/advised.toml", "--seeds", "10", "--out", "b"]);
     assert!(run["settings"][0]["diverged"].as_u64().unwrap() <= 2);
 }

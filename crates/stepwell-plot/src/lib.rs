@@ -1,7 +1,7 @@
 //! Figures and the report page of stepwell, drawn from values alone: no files, no clock, no printing.
 //!
-//! The data flows one way: `style` -> `panel` -> `figure` -> `series` -> `figures`, `report`. [`figures::figure`] makes the picture of
-//! an experiment. A [`figure::Figure`] is panels of
+//! The data flows one way: `style` -> `panel` -> `figure` -> `series` -> `figures`, `report`. [`figures::figure`] makes the
+//! picture of an experiment. A [`figure::Figure`] is panels of
 //! layers and a legend; [`figure::Figure::svg`] draws it, [`raster::png`] and [`pdf::pdf`] turn the drawing into the
 //! other formats. [`report::page::page`] is a page for a browser that needs nothing but itself.
 //!

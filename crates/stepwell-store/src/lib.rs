@@ -10,6 +10,8 @@ pub mod container;
 pub mod digest;
 pub mod error;
 pub mod folder;
+mod frames;
+pub mod kept;
 pub mod lock;
 #[cfg(test)]
 #[path = "../../stepwell/tests/mutation/mod.rs"]

@@ -1,55 +1,65 @@
 //! `stepwell advise`: a step size and a schedule for a problem, with the evidence.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
+use stepwell_lab::findings::Findings;
+use stepwell_lab::phase::{Protocol, Question, advise};
+use stepwell_store::kept::{self, KeptOutcomes};
+use stepwell_store::pace::Clock;
+
+use crate::arrays::Files;
 use crate::cli::AdviseArgs;
-use crate::commands::run::stem;
+use crate::ensemble::{Terminal, explain};
 use crate::failure::Failure;
-use crate::output::{print, print_json};
-use crate::phase::advice::{Question, advise};
-use crate::phase::kept::{KeptTrials, is_ours};
-use crate::phase::protocol::Protocol;
-use crate::phase::validation::validate;
-use stepwell_store::folder::Folder;
+use crate::output::print;
+use crate::print::advice::{report, validation};
+use crate::report::remake;
+use crate::{progress, step_sizes};
 
 /// Advises.
 pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    let mut protocol = Protocol::open(&args.spec, &args.sets, args.fresh)?;
+    let file = step_sizes::open(&args.spec, &args.sets)?;
+    let protocol = Protocol::new(file.spec.clone(), &Files, args.fresh);
+    let mut protocol = protocol.map_err(|error| explain(error, &file))?;
     if let Some(until) = args.warmup {
         protocol.warm_up(until);
     }
+    let spec = protocol.spec();
+    let out = args.out.clone().unwrap_or_else(|| step_sizes::default_folder(&args.spec, "advice"));
+    let folder = kept::claim(&out)?;
+    let bar = progress::bar(0, "runs");
+    let terminal = Terminal { bar: &bar, clock: Clock::start() };
+    let watch = KeptOutcomes::open(&terminal, &folder, &step_sizes::inputs(spec))?;
     let question = Question { level: args.level, seeds: args.seeds };
-    let default = || PathBuf::from("results").join(format!("{}-advice", stem(&args.spec)));
-    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), is_ours)?;
-    protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
-    let advice = advise(&protocol, question)?;
-    let title = protocol.spec.title.clone().unwrap_or_else(|| stem(&args.spec));
-    let mut file = protocol.file.with_spec(advice.spec.clone());
-    file.spec.title = Some(format!("{title}, advised"));
-    let toml = file.resolved_anywhere();
-    folder.write("advised.toml", toml.as_bytes())?;
-    let validation = args.validate.map(|count| validate(&protocol, question, count)).transpose()?;
-    let mut json = advice.json();
-    json["spec"] = serde_json::Value::from(toml.as_str());
-    if let Some(validation) = &validation {
-        json["validation"] = validation.json();
-    }
-    folder.write("advice.json", format!("{json:#}\n").as_bytes())?;
+    let measured = advise(&protocol, question, args.validate, &watch);
+    let experiment = step_sizes::kept(measured, &watch, &file)?;
+    bar.finish_and_clear();
+    let Findings::Advice(found) = &experiment.findings else { unreachable!("advice's findings are of this kind") };
+    folder.write("advised.toml", found.spec.as_bytes())?;
+    let command = remake::with_spec(&command(args), &spec.to_toml());
+    let summary = step_sizes::write_summary(&folder, &experiment, &command)?;
     if args.json {
-        print_json(&json)?;
+        print(&summary)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let validation = validation.map_or(String::new(), |validation| format!("\n{}", validation.report()));
     let place = folder.path().display();
     print(&format!(
-        "{title}\n{}\n{toml}{validation}\nfiles       {place}/{{advised.toml, advice.json}}\n\
+        "{}\n{}\n{}{}\nfiles       {place}/{{advised.toml, summary.json}}\n\
          run it      stepwell run {place}/advised.toml --seeds 20\ntime        {:.1} s\n",
-        advice.report(),
+        spec.title.as_deref().unwrap_or_default(),
+        report(found, spec.steps),
+        found.spec,
+        found.validation.as_ref().map_or(String::new(), |found| format!("\n{}", validation(found))),
         started.elapsed().as_secs_f64()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for beside the spec, which has the warm-up.
+fn command(args: &AdviseArgs) -> String {
+    let (fresh, validate) = (if args.fresh { " --fresh" } else { "" }, args.validate);
+    let validate = validate.map_or(String::new(), |count| format!(" --validate {count}"));
+    format!("advise - --level {} --seeds {}{fresh}{validate}", args.level, args.seeds)
 }

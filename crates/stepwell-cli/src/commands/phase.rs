@@ -1,68 +1,60 @@
 //! `stepwell phase`: what runs do as a function of the step size.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cli::PhaseArgs;
-use crate::commands::run::stem;
-use crate::failure::Failure;
-use crate::figures;
-use crate::output::{print, print_json};
-use crate::phase::grid::{StepSizes, range, refined, zero};
-use crate::phase::kept::{KeptTrials, is_ours};
-use crate::phase::protocol::{Protocol, scale};
-use crate::phase::report::Diagram;
-use crate::phase::trial::Point;
-use crate::progress;
-use stepwell_store::folder::Folder;
+use stepwell_lab::findings::Findings;
+use stepwell_lab::phase::{Protocol, StepSizes, diagram};
+use stepwell_store::kept::{self, KeptOutcomes};
+use stepwell_store::pace::Clock;
 
-/// Step sizes, unless told otherwise.
-const DEFAULT_COUNT: usize = 24;
-/// Runs at each step size that are looked at more closely.
-const CLOSER: u64 = 4;
+use crate::arrays::Files;
+use crate::cli::PhaseArgs;
+use crate::ensemble::{Terminal, explain};
+use crate::failure::Failure;
+use crate::output::print;
+use crate::print::phase::report;
+use crate::report::remake;
+use crate::{figures, progress, step_sizes};
 
 /// Draws the diagram.
 pub fn run(args: &PhaseArgs) -> Result<ExitCode, Failure> {
     let started = Instant::now();
-    let mut protocol = Protocol::open(&args.spec, &args.sets, args.fresh)?;
+    let file = step_sizes::open(&args.spec, &args.sets)?;
+    let protocol = Protocol::new(file.spec.clone(), &Files, args.fresh);
+    let mut protocol = protocol.map_err(|error| explain(error, &file))?;
     protocol.decay(args.decay_after, args.divide_by);
-    let default = || PathBuf::from("results").join(format!("{}-phase", stem(&args.spec)));
-    let folder = Folder::claim(&args.out.clone().unwrap_or_else(default), is_ours)?;
-    protocol.kept = Some(Arc::new(KeptTrials::open(folder.path())?));
-    let diagram = measure(&protocol, args)?;
-    let file = protocol.file.with_spec(protocol.spec.clone());
-    folder.write("spec.toml", file.resolved_anywhere().as_bytes())?;
-    figures::write(&folder, &diagram.figure(), "phase")?;
-    let json = diagram.json();
-    folder.write("phase.json", format!("{json:#}\n").as_bytes())?;
+    let spec = protocol.spec();
+    let out = args.out.clone().unwrap_or_else(|| step_sizes::default_folder(&args.spec, "phase"));
+    let folder = kept::claim(&out)?;
+    let bar = progress::bar(0, "runs");
+    let terminal = Terminal { bar: &bar, clock: Clock::start() };
+    let watch = KeptOutcomes::open(&terminal, &folder, &step_sizes::inputs(spec))?;
+    let measured = diagram(&protocol, args.step_sizes, args.seeds, &watch);
+    let experiment = step_sizes::kept(measured, &watch, &file)?;
+    bar.finish_and_clear();
+    let Findings::Phase(found) = &experiment.findings else { unreachable!("a diagram's findings are of this kind") };
+    let spec = spec.to_toml();
+    folder.write("spec.toml", spec.as_bytes())?;
+    figures::write(&folder, &stepwell_plot::phase::figure(&experiment.title, found), "phase")?;
+    let summary = step_sizes::write_summary(&folder, &experiment, &remake::with_spec(&command(args), &spec))?;
     if args.json {
-        print_json(&json)?;
-    } else {
-        let place = folder.path().display();
-        let files = format!("files        {place}/{{phase.svg, phase.png, phase.json, spec.toml}}\n");
-        let runs: usize = diagram.points.iter().map(|point| point.trials.len()).sum();
-        let time = format!("time         {:.1} s for {runs} runs\n", started.elapsed().as_secs_f64());
-        print(&format!("{}{files}{time}", diagram.report()))?;
+        print(&summary)?;
+        return Ok(ExitCode::SUCCESS);
     }
+    print(&format!(
+        "{}files        {}/{{phase.svg, phase.png, summary.json, spec.toml}}\ntime         {:.1} s for {} runs\n",
+        report(&experiment.title, found),
+        folder.path().display(),
+        started.elapsed().as_secs_f64(),
+        experiment.runs(),
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(protocol: &Protocol, args: &PhaseArgs) -> Result<Diagram, Failure> {
-    let small_steps = protocol.small_step_thresholds()?;
-    let sizes = match args.step_sizes {
-        Some(sizes) => sizes,
-        None => {
-            let (low, high) = range(protocol, scale(small_steps)?)?;
-            StepSizes { low, high, count: DEFAULT_COUNT }
-        }
-    };
-    let bar = progress::bar(sizes.count as u64, "step sizes");
-    let points = refined(sizes, &bar, |eta| Point::measure(protocol, eta, 1..args.seeds + 1, CLOSER))?;
-    bar.finish_and_clear();
-    let name = protocol.spec.title.clone().unwrap_or_else(|| stem(&args.spec));
-    let title = if args.fresh { format!("{name}: phases, fresh data sets") } else { format!("{name}: phases") };
-    let lyapunov_zero = zero(&points, |point| point.closer(|c| c.lyapunov));
-    Ok(Diagram { title, points, seeds: args.seeds, small_steps, lyapunov_zero })
+/// What was asked for beside the spec, which has the decay.
+fn command(args: &PhaseArgs) -> String {
+    let range = |StepSizes { low, high, count }| format!(" --step-sizes {low:?}:{high:?}:{count}");
+    let (sizes, fresh) = (args.step_sizes.map_or(String::new(), range), if args.fresh { " --fresh" } else { "" });
+    format!("phase - --seeds {}{sizes}{fresh}", args.seeds)
 }

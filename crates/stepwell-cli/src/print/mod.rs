@@ -1,5 +1,7 @@
 //! What is printed of an experiment: one file per kind of findings.
 
+mod advice;
+mod phase;
 mod published;
 mod quadratic;
 mod runs;
@@ -16,6 +18,8 @@ pub fn in_words(experiment: &Experiment) -> String {
         Findings::Quadratic(found) => quadratic::in_words(experiment, found),
         Findings::Sde(found) => sde::in_words(experiment, found),
         Findings::Toy(found) => toy::in_words(experiment, found),
-        Findings::Runs | Findings::Training(_) | Findings::Phase(_) | Findings::Advice(_) => runs::in_words(experiment),
+        Findings::Phase(found) => phase::in_words(experiment, found),
+        Findings::Advice(found) => advice::in_words(experiment, found),
+        Findings::Runs | Findings::Training(_) => runs::in_words(experiment),
     }
 }

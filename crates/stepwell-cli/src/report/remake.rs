@@ -7,7 +7,12 @@ use crate::sweep::plan::Plan;
 /// `stepwell run` with the spec itself on its standard input.
 pub fn run(spec: &str, first_seed: u64, seeds: u64, name: &str) -> String {
     let out = quoted(&format!("results/{name}"));
-    format!("stepwell run - --seed {first_seed} --seeds {seeds} --out {out} {}", here(spec))
+    with_spec(&format!("run - --seed {first_seed} --seeds {seeds} --out {out}"), spec)
+}
+
+/// A command that takes `-` for a spec, with the spec itself on its standard input.
+pub fn with_spec(command: &str, spec: &str) -> String {
+    format!("stepwell {command} {}", here(spec))
 }
 
 /// `stepwell reproduce`, where it is not known how it was called.

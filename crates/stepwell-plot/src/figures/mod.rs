@@ -1,5 +1,6 @@
 //! The picture of an experiment, from its values alone: one file per kind of findings.
 
+mod phase;
 mod published;
 mod quadratic;
 mod runs;
@@ -20,6 +21,7 @@ pub fn figure(experiment: &Experiment) -> Option<Figure> {
         Findings::Quadratic(found) => Some(quadratic::figure(experiment, found)),
         Findings::Sde(found) => Some(sde::figure(experiment, found)),
         Findings::Toy(found) => Some(toy::figure(experiment, found)),
-        Findings::Phase(_) | Findings::Advice(_) => None,
+        Findings::Phase(found) => Some(phase::figure(&experiment.title, found)),
+        Findings::Advice(_) => None,
     }
 }

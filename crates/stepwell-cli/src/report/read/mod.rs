@@ -11,6 +11,7 @@ use stepwell::record::grid;
 use stepwell::schedule::Timetable;
 use stepwell::spec::Spec;
 use stepwell_plot::report::experiment::Experiment;
+use stepwell_store::kept;
 
 use super::records_csv::{self, Recorded};
 use crate::failure::Failure;
@@ -30,7 +31,7 @@ pub fn read(path: &Path, partial: bool) -> Result<Experiment, Failure> {
         sweep::read(path, partial)
     } else if has("run.toml") {
         run::read(path, partial)
-    } else if has("phase.json") || has("advice.json") {
+    } else if has(kept::FILE) || has("trials.tsv") {
         refuse("holds a phase diagram or an advice, which has no series over steps; its figure and JSON lie there")
     } else if has("spec.toml") && has("records.csv") {
         reproduction::read(path)

@@ -1,0 +1,49 @@
+//! A phase diagram as a table.
+
+use stepwell::metrics::Thresholds;
+use stepwell::statistics::Share;
+use stepwell::words::{percent, probe_words, short};
+use stepwell_lab::experiment::Experiment;
+use stepwell_lab::findings::phase::{Fate, Phase};
+
+use crate::output::table;
+
+/// The table, and the thresholds.
+pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
+    let title = &experiment.title;
+    let names: Vec<&String> = phase.series.iter().filter(|name| *name != "train_loss").collect();
+    let words: Vec<String> = names.iter().map(|name| probe_words(name)).collect();
+    let mut header = vec!["step size", "converges", "stabilizes", "diverges", "level δ"];
+    header.extend(words.iter().map(String::as_str));
+    header.extend(["2/λmax", "mean-square", "Lyapunov"]);
+    let mut table = table(&header);
+    for point in &phase.points {
+        let mut row = vec![short(point.step_size)];
+        row.extend(Fate::ALL[..3].iter().map(|fate| interval_text(&point.shares.get(*fate))));
+        row.push(short(point.level.median));
+        row.extend(names.iter().map(|name| short(point.end.get(*name).map_or(f64::NAN, |band| band.median))));
+        row.extend([point.reached.gradient_descent, point.reached.mean_square, point.lyapunov].map(short));
+        table.add_row(row);
+    }
+    let (seeds, table, thresholds) = (phase.seeds, table.trim_fmt(), thresholds(phase));
+    format!(
+        "{title}\n{seeds} runs per step size; shares with 95% intervals; medians after the last step, over the runs that did \
+         not diverge.\n{table}\n{thresholds}"
+    )
+}
+
+/// A share with its 95% interval, in percent.
+fn interval_text(share: &Share) -> String {
+    format!("{} [{}, {}]", percent(share.value()), percent(share.low), percent(share.high))
+}
+
+fn thresholds(phase: &Phase) -> String {
+    let Thresholds { gradient_descent, mean_square } = phase.small_steps;
+    let zero = phase.lyapunov_zero.map_or("not in this range".into(), short);
+    format!(
+        "2/λmax, mean-square: the step size up to which the solution reached is stable; at the small-step solution: {}, {}\n\
+         Lyapunov: the exponent of nearby runs per step, in the large-step phase; its zero: {zero}\n",
+        short(gradient_descent),
+        short(mean_square)
+    )
+}
