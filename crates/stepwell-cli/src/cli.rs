@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use stepwell_lab::phase::StepSizes;
+use stepwell_store::run_folder::{Claim, Format};
 
 use crate::commands::sweep::args::SweepCommand;
 
@@ -12,7 +13,7 @@ use crate::commands::sweep::args::SweepCommand;
 #[derive(Parser)]
 #[command(name = "stepwell", version, about = "A laboratory for SGD with large step sizes", after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
-    /// Threads to use; 0 is one a core. Results do not depend on it
+    /// Threads to use; 0 is one per core. Results do not depend on it
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
     /// What to do
@@ -102,30 +103,68 @@ impl Figure {
     }
 }
 
+/// Where results go, and how.
+#[derive(Args)]
+pub struct ResultArgs {
+    /// Where results go [default: a folder in results/ with the name of the spec or figure]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace what other results left in the folder; without it, results that are at hand are not computed again
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How records are written
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    format: RecordsFormat,
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl ResultArgs {
+    /// Which folder may be taken: `usual`, unless it is to be overwritten.
+    pub fn claim(&self, usual: Claim) -> Claim {
+        if self.overwrite { Claim::Overwrite } else { usual }
+    }
+
+    /// How records are written.
+    pub fn format(&self) -> Format {
+        match self.format {
+            RecordsFormat::Csv => Format::Csv,
+            RecordsFormat::Parquet => Format::Parquet,
+        }
+    }
+}
+
+/// Formats of the table of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RecordsFormat {
+    /// records.csv
+    Csv,
+    /// records.parquet
+    Parquet,
+}
+
 /// `reproduce`.
 #[derive(Args)]
 pub struct ReproduceArgs {
     /// The figure
     pub figure: Figure,
-    /// Runs a setting, each with its own seed
+    /// Runs per setting, each with its own seed [default: 100; 1 for densenet]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: Option<u64>,
-    /// Use N fresh data sets, one a seed, instead of the published one
+    /// Use N fresh data sets, one per seed, instead of the published one
     #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub fresh: Option<u64>,
     /// Scale the step sizes of each data set by its own threshold, as they stand to that of the published one: the
     /// mean-square threshold at the solution that small steps lead to
     #[arg(long)]
     pub relative: bool,
-    /// Where figure, records and JSON go [default: results/FIGURE; for densenet with what was chosen in its name]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print JSON instead of the table
-    #[arg(long)]
-    pub json: bool,
     /// What only densenet has
     #[command(flatten)]
     pub deep: DenseNetArgs,
+    /// What becomes of the results
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
 /// `reproduce densenet`: which images, how, at which scale.
@@ -237,24 +276,18 @@ pub struct RunArgs {
     /// How many seeds, counted from --seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
-    /// Where results go [default: results/NAME]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     /// Go on in a folder that an interrupted run left, from its checkpoint: same spec, same bytes
-    #[arg(long)]
+    #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
-    /// Replace what another run left in the folder
-    #[arg(long)]
-    pub overwrite: bool,
     /// Exit with 1 if a run diverges
     #[arg(long)]
     pub fail_on_diverge: bool,
     /// Write event files for TensorBoard too, below `tensorboard` in the folder
     #[arg(long)]
     pub tensorboard: bool,
-    /// Print JSON instead of the table
-    #[arg(long)]
-    pub json: bool,
+    /// What becomes of the results
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
 /// `train`.
@@ -324,12 +357,9 @@ pub struct PhaseArgs {
     /// Change a key of the spec (may be given again)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Where results go [default: results/NAME-phase]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Print JSON instead of the table
-    #[arg(long)]
-    pub json: bool,
+    /// What becomes of the results
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
 /// What a step size is divided by.
@@ -361,12 +391,12 @@ pub struct AdviseArgs {
     /// Change a key of the spec (may be given again)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Where results go [default: results/NAME-advice]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
+    /// What becomes of the results
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
 /// A share of the run for a warm-up.

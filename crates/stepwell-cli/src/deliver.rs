@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use stepwell_lab::error::LabError;
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::summary::Summary;
 use stepwell_plot::figures::figure;
 use stepwell_store::run_folder::{Format, Heading, RunFolder};
 
+use crate::cli::ResultArgs;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{print, print_json};
@@ -14,58 +16,87 @@ use crate::print::in_words;
 
 /// Where an experiment goes, and how it is told.
 pub struct Delivery<'a> {
-    /// The folder of results.
-    pub folder: &'a RunFolder,
-    /// What it is about.
-    pub heading: &'a Heading,
-    /// The name of the picture's files.
-    pub picture: &'a str,
-    /// How records are written.
-    pub format: Format,
-    /// Whether JSON is printed instead of the table.
-    pub json: bool,
-    /// When the command began.
-    pub started: Instant,
+    folder: &'a RunFolder,
+    heading: &'a Heading,
+    picture: &'a str,
+    format: Format,
+    json: bool,
+    started: Instant,
     /// What is added after the time that it took.
     pub remark: String,
 }
 
-impl Delivery<'_> {
-    /// Writes, draws and prints an experiment that was computed, or that lies in the folder already.
+impl<'a> Delivery<'a> {
+    /// To a folder, whose pictures have the name `picture`.
+    pub fn new(
+        folder: &'a RunFolder,
+        heading: &'a Heading,
+        picture: &'a str,
+        args: &ResultArgs,
+        started: Instant,
+    ) -> Self {
+        let (format, json) = (args.format(), args.json);
+        Self { folder, heading, picture, format, json, started, remark: String::new() }
+    }
+
+    /// Writes, draws and prints an experiment that was computed.
     ///
     /// # Errors
     /// If it cannot be drawn, written or printed.
-    pub fn of(&self, experiment: &Experiment) -> Result<(), Failure> {
-        let Self { folder, heading, .. } = self;
-        folder.write_experiment(experiment, &heading.command, self.format)?;
-        if let Some(figure) = figure(experiment) {
-            for (name, bytes) in figure.files(self.picture)? {
-                folder.write(&name, &bytes)?;
-            }
-        }
-        folder.finish()?;
-        self.tell(experiment)
+    pub fn of(&self, experiment: Experiment) -> Result<Experiment, Failure> {
+        self.folder.write_experiment(&experiment, &self.heading.command, self.format)?;
+        self.draw(&experiment)?;
+        self.tell(&experiment, &format!(" for {}{}", runs_text(&experiment), self.remark))?;
+        Ok(experiment)
     }
 
-    fn tell(&self, experiment: &Experiment) -> Result<(), Failure> {
-        if self.json {
-            let summary = Summary::of(experiment, env!("CARGO_PKG_VERSION"), &self.heading.command);
-            return print_json(&summary);
+    /// Draws and prints an experiment that lies in the folder already.
+    ///
+    /// # Errors
+    /// If it cannot be drawn, written or printed.
+    pub fn again(&self, experiment: Experiment) -> Result<Experiment, Failure> {
+        self.folder.keep_all();
+        self.draw(&experiment)?;
+        self.tell(&experiment, "; results were at hand, and nothing was computed (--overwrite computes them again)")?;
+        Ok(experiment)
+    }
+
+    fn draw(&self, experiment: &Experiment) -> Result<(), Failure> {
+        if let Some(figure) = figure(experiment) {
+            for (name, bytes) in figure.files(self.picture)? {
+                self.folder.write(&name, &bytes)?;
+            }
         }
-        let place = self.folder.path().display();
-        let (runs, seconds) = (experiment.runs(), self.started.elapsed().as_secs_f64());
-        print(&format!(
-            "{}\nfiles    {place}/{{{}}}\ntime     {seconds:.1} s for {runs} run{}{}\n",
-            in_words(experiment).trim_end(),
-            self.folder.names().join(", "),
-            if runs == 1 { "" } else { "s" },
-            self.remark,
-        ))
+        Ok(self.folder.finish()?)
+    }
+
+    fn tell(&self, experiment: &Experiment, remark: &str) -> Result<(), Failure> {
+        if self.json {
+            return print_json(&Summary::of(experiment, env!("CARGO_PKG_VERSION"), &self.heading.command));
+        }
+        let (place, files) = (self.folder.path().display(), self.folder.names().join(", "));
+        let (words, seconds) = (in_words(experiment), self.started.elapsed().as_secs_f64());
+        print(&format!("{}\n\nfiles    {place}/{{{files}}}\ntime     {seconds:.1} s{remark}\n", words.trim_end()))
+    }
+
+    /// The end of a command that could not get its experiment, or was stopped: the same command goes on with what is kept.
+    pub fn failure(&self, error: LabError) -> Failure {
+        match error {
+            LabError::Stopped => stopped(self.folder),
+            error => Failure::of(error),
+        }
     }
 }
 
-/// The end of a command that was stopped; what is kept goes on with the same command.
+/// The end of a command that was stopped.
 pub fn stopped(folder: &RunFolder) -> Failure {
     let place = folder.path().display();
-    interrupt::failure(format!("interrupted; what was computed lies in {place}, and the same command goes on from there"))
+    interrupt::failure(format!(
+        "interrupted; what was computed lies in {place}, and the same command goes on from there"
+    ))
+}
+
+fn runs_text(experiment: &Experiment) -> String {
+    let runs = experiment.runs();
+    format!("{runs} run{}", if runs == 1 { "" } else { "s" })
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use stepwell::landscape::Landscape;
 use stepwell::metrics::predictor_grid;
 use stepwell::outcome::Outcome;
 use stepwell::spec::Prepared;

@@ -1,25 +1,20 @@
 //! The command line of stepwell.
 
-mod arrays;
 mod checkpoint;
 mod cli;
 mod commands;
-mod ensemble;
+mod deliver;
 mod failure;
-mod figures;
 mod interrupt;
-#[cfg(test)]
-#[path = "../../stepwell/tests/mutation/mod.rs"]
-mod mutation;
+mod learned;
 mod output;
-mod predictor;
 mod print;
 mod progress;
-mod records_rows;
-mod report;
+mod remake;
+mod results;
 mod spec_file;
 mod step_sizes;
-mod sweep;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -40,7 +35,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     interrupt::listen();
     force_simd()?;
-    ensemble::use_threads(cli.jobs)?;
+    terminal::use_threads(cli.jobs)?;
     match cli.command {
         Command::Reproduce(args) => commands::reproduce::run(&args),
         Command::Run(args) => commands::run::run(&args),

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
+use serde::Serialize;
 use serde_json::Value;
 use stepwell::statistics::Band;
 
@@ -17,8 +18,9 @@ pub fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Prints JSON with a line feed.
-pub fn print_json(value: &Value) -> Result<(), Failure> {
-    print(&format!("{value:#}\n"))
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::other(error.to_string()))?;
+    print(&format!("{text}\n"))
 }
 
 /// A number in JSON. JSON knows neither NaN nor infinity: a missing value (NaN) is `null`, infinities are the strings

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use stepwell::spec::{Prepared, Spec, SpecError};
+use stepwell_lab::experiments::experiment;
+use stepwell_store::arrays::Files;
+use stepwell_store::run_folder::{Input, inputs};
 
-use crate::arrays::Files;
 use crate::failure::Failure;
 
 /// A spec with the text it came from.
@@ -44,6 +46,21 @@ impl SpecFile {
         let mut file = Self { spec, name, text, sets: sets.to_vec() };
         file.spec.for_each_path(|path| *path = folder.join(&*path).display().to_string());
         Ok(file)
+    }
+
+    /// A file, or a figure's spec by its name.
+    pub fn named(path: &Path, sets: &[String]) -> Result<Self, Failure> {
+        match path.to_str().and_then(experiment) {
+            Some(text) if !path.exists() => Self::embedded(&format!("{}.toml", path.display()), text, sets),
+            _ => Self::read(path, sets),
+        }
+    }
+
+    /// The files that the spec names, with their hashes.
+    pub fn inputs(&self) -> Result<Vec<Input>, Failure> {
+        let mut paths = Vec::new();
+        self.anywhere().for_each_path(|path| paths.push(path.clone()));
+        Ok(inputs(&paths)?)
     }
 
     /// The spec with absolute paths, so that it can be run from anywhere.

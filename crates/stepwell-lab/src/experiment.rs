@@ -6,7 +6,7 @@ use crate::setting::Setting;
 /// Settings with their runs, and findings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
-    /// A line for people.
+    /// A line for people; empty where nobody gave it one.
     pub title: String,
     /// Its settings.
     pub settings: Vec<Setting>,

@@ -63,10 +63,7 @@ pub fn runs(
     };
     let relative = settings.iter().any(|(_, prepared)| prepared.spec().schedule.relative);
     Ok(Experiment {
-        title: settings
-            .first()
-            .and_then(|(_, prepared)| prepared.spec().title.clone())
-            .unwrap_or_else(|| "stepwell".into()),
+        title: settings.first().and_then(|(_, prepared)| prepared.spec().title.clone()).unwrap_or_default(),
         settings: settings.iter().map(with_runs).collect(),
         findings: Findings::Runs,
         step_size_unit: relative.then(|| RELATIVE.into()),

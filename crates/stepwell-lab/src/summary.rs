@@ -79,7 +79,9 @@ pub struct RunSummary {
     /// Whether somebody set its parameters or step size on the way.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub altered: bool,
-    /// The last values on the recording grid.
+    /// The last step on the recording grid; 0 if nothing was recorded.
+    pub last_recorded: u64,
+    /// The values there, or where each was recorded last.
     pub last: BTreeMap<String, Number>,
     /// The values after the last step.
     pub end: BTreeMap<String, Number>,
@@ -180,7 +182,7 @@ impl SettingSummary {
 impl RunSummary {
     /// Of a run, with the verdict on its loss.
     pub fn of(run: &Outcome, stabilization: Stabilization) -> Self {
-        let numbers = run.records.series.iter().filter(|series| series.width == 1);
+        let numbers = || run.records.series.iter().filter(|series| series.width == 1);
         Self {
             seed: run.seed,
             status: match run.status {
@@ -191,14 +193,21 @@ impl RunSummary {
             diverged_at: run.diverged_at(),
             unit: run.unit,
             altered: run.altered,
-            last: numbers.map(|series| (series.name.to_string(), Number(series.last()))).collect(),
+            last_recorded: numbers().filter_map(|series| series.steps.last().copied()).max().unwrap_or(0),
+            last: numbers().map(|series| (series.name.to_string(), Number(series.last()))).collect(),
             end: run.end.iter().map(|(name, value)| (name.to_string(), Number(*value))).collect(),
             stabilization,
         }
     }
 
-    /// The outcome again, with its records.
-    pub fn outcome(&self, records: Records) -> Outcome {
+    /// The outcome again, with its records; values after the last step may stand among these.
+    pub fn outcome(&self, mut records: Records) -> Outcome {
+        for series in records.series.iter_mut().filter(|series| series.width == 1) {
+            let on_grid = series.steps.partition_point(|step| *step <= self.last_recorded);
+            series.steps.truncate(on_grid);
+            series.values.truncate(on_grid);
+        }
+        records.series.retain(|series| !series.steps.is_empty());
         Outcome {
             seed: self.seed,
             status: match (self.status, self.diverged_at) {

@@ -24,8 +24,13 @@ pub struct Damaged(String);
 /// The bytes of a container's file.
 ///
 /// # Errors
-/// If two tensors have the same name, or a shape does not fit its values.
+/// If a name is that of two tensors or has a line feed, or a shape does not fit its values.
 pub fn to_bytes(container: &Container) -> Result<Vec<u8>, StoreError> {
+    let reserved = |name: &str| name.contains('\n') || name == "__metadata__" || name.is_empty();
+    if let Some(bad) = container.tensors.iter().find(|tensor| reserved(&tensor.name)) {
+        let why = "expected a name without line feeds, other than `__metadata__`";
+        return Err(StoreError::failed(format!("cannot be encoded: a tensor is named {:?}, {why}", bad.name)));
+    }
     let fail = |error: safetensors::SafeTensorError| StoreError::failed(format!("cannot be encoded: {error}"));
     let encoded: Vec<(Dtype, Vec<u8>)> = container.tensors.iter().map(|tensor| encoded(&tensor.values)).collect();
     let mut views = Vec::new();

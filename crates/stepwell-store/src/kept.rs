@@ -12,66 +12,45 @@ use stepwell::outcome::Outcome;
 use stepwell_lab::drive::{Drive, Job, Next, Pace, Watch};
 use stepwell_lab::error::LabError;
 
-use crate::digest::{file_sha256, sha256};
+use crate::digest::sha256;
 use crate::error::StoreError;
-use crate::folder::Folder;
 use crate::frames::{frame_of, frames, next_frame};
-use crate::lock::Lock;
 
 /// The name of the file: one frame per run.
 pub const FILE: &str = "outcomes.bin";
 /// What tells the run apart from all others.
 const RUN: &str = "stepwell.run";
 
-/// Keeps the outcomes of runs that `inner` watches, once they have come to their ends. The folder is locked meanwhile.
+/// Keeps the outcomes of runs that `inner` watches, once they have come to their ends.
 pub struct KeptOutcomes<'a> {
     inner: &'a dyn Watch,
     inputs: String,
     known: Mutex<HashMap<String, Outcome>>,
     file: Mutex<File>,
     path: PathBuf,
-    _lock: Lock,
 }
 
-/// Makes a folder for kept outcomes, or finds one.
+/// Removes the file of kept outcomes from a folder, unless it is somebody else's.
 ///
 /// # Errors
-/// If it holds files and none of these is ours, or cannot be written to.
-pub fn claim(path: &Path) -> Result<Folder, StoreError> {
-    if is_of_an_earlier_version(path) {
-        let place = path.display();
-        let why = format!("--out {place}: was made by an earlier stepwell; name another folder or remove it");
-        return Err(StoreError::usage(why));
+/// If the disk refuses.
+pub fn remove(folder: &Path) -> Result<(), StoreError> {
+    let path = folder.join(FILE);
+    let ours = std::fs::read(&path).is_ok_and(|bytes| bytes.is_empty() || next_frame(&bytes, 0).is_some());
+    if !ours {
+        return Ok(());
     }
-    Folder::claim(path, is_ours)
-}
-
-/// Whether a folder has a file of kept outcomes that is empty, or has the beginning of a frame.
-fn is_ours(folder: &Path) -> bool {
-    std::fs::read(folder.join(FILE)).is_ok_and(|bytes| bytes.is_empty() || next_frame(&bytes, 0).is_some())
-}
-
-/// Runs were kept in the lines of a table, with what became of the run in the second column.
-fn is_of_an_earlier_version(folder: &Path) -> bool {
-    let fates = ["converges", "stabilizes", "diverges", "undecided"];
-    let of_a_run = |line: &str| line.split('\t').nth(1).is_some_and(|word| fates.contains(&word));
-    let table = std::fs::read_to_string(folder.join("trials.tsv"));
-    table.is_ok_and(|text| text.is_empty() || text.lines().any(of_a_run))
+    std::fs::remove_file(&path).map_err(|error| failed(&path, &error))
 }
 
 impl<'a> KeptOutcomes<'a> {
-    /// Reads what is there. The files at `inputs` are those that the spec names: runs on other contents are other runs. A last
-    /// frame that was cut short is dropped, one that is damaged is skipped.
+    /// Reads what is there, in a folder that is claimed and locked. Runs on other `inputs`, hashes of the files that the spec names,
+    /// are other runs. A last frame that was cut short is dropped, one that is damaged is skipped.
     ///
     /// # Errors
-    /// If another process works in the folder, or a file cannot be read or written.
-    pub fn open(inner: &'a dyn Watch, folder: &Folder, inputs: &[String]) -> Result<Self, StoreError> {
-        let place = folder.path().display();
-        let lock = Lock::take(&folder.path().join(".stepwell-lock"), true)?;
-        let busy = || StoreError::locked(format!("{place} is being worked on by another process"));
-        let lock = lock.ok_or_else(busy)?;
-        folder.sweep_up();
-        let path = folder.path().join(FILE);
+    /// If the file cannot be read or written.
+    pub fn open(inner: &'a dyn Watch, folder: &Path, inputs: &[String]) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
         let fail = |error| failed(&path, &error);
         let mut file = File::options().create(true).read(true).append(true).open(&path).map_err(fail)?;
         let mut bytes = Vec::new();
@@ -80,11 +59,10 @@ impl<'a> KeptOutcomes<'a> {
         if whole < bytes.len() {
             file.set_len(whole as u64).map_err(fail)?;
         }
-        let hashes = inputs.iter().map(|input| file_sha256(Path::new(input))).collect::<Result<Vec<_>, _>>()?;
         let of_run = |container: Container| Some((container.word(RUN).ok()?, Outcome::try_from(&container).ok()?));
         let known = sound.into_iter().filter_map(of_run).collect();
         let (known, file) = (Mutex::new(known), Mutex::new(file));
-        Ok(Self { inner, inputs: hashes.join(" "), known, file, path, _lock: lock })
+        Ok(Self { inner, inputs: inputs.join(" "), known, file, path })
     }
 
     /// Makes sure that what was kept survives a crash of the machine.
@@ -193,20 +171,24 @@ mod tests {
         (found, opened.load(Ordering::Relaxed))
     }
 
-    fn opened(folder: &Folder, seed: u64) -> usize {
+    fn bytes_of(folder: &Path) -> Vec<u8> {
+        std::fs::read(folder.join(FILE)).unwrap()
+    }
+
+    fn opened(folder: &Path, seed: u64) -> usize {
         outcome(&KeptOutcomes::open(&ToTheEnd, folder, &[]).unwrap(), seed).1
     }
 
     /// A folder with the runs of the seeds 1, 2 and 3, and the bytes of its file.
-    fn three() -> (tempfile::TempDir, Folder, Vec<u8>) {
+    fn three() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
         let root = tempfile::tempdir().unwrap();
-        let folder = claim(&root.path().join("a")).unwrap();
+        let folder = root.path().to_path_buf();
         let kept = KeptOutcomes::open(&ToTheEnd, &folder, &[]).unwrap();
         for seed in 1..=3 {
             assert_eq!(outcome(&kept, seed).1, 1);
         }
         kept.sync().unwrap();
-        let bytes = folder.read(FILE).unwrap();
+        let bytes = bytes_of(&folder);
         (root, folder, bytes)
     }
 
@@ -214,8 +196,6 @@ mod tests {
     fn outcomes_come_back_and_nothing_is_computed_twice() {
         let (_root, folder, bytes) = three();
         let kept = KeptOutcomes::open(&ToTheEnd, &folder, &[]).unwrap();
-        let busy = KeptOutcomes::open(&ToTheEnd, &folder, &[]).err().unwrap();
-        assert!(busy.message.contains("another process"), "{busy}");
         for seed in 1..=3 {
             let again = outcome(&ToTheEnd, seed).0;
             assert_eq!(outcome(&kept, seed), (again, 0));
@@ -223,7 +203,7 @@ mod tests {
         // a run of this very call is known, too
         assert_eq!((outcome(&kept, 4).1, outcome(&kept, 4).1), (1, 0));
         drop(kept);
-        assert!(folder.read(FILE).unwrap().starts_with(&bytes));
+        assert!(bytes_of(&folder).starts_with(&bytes));
     }
 
     struct AtOnce;
@@ -239,51 +219,41 @@ mod tests {
         let (_root, folder, bytes) = three();
         let kept = KeptOutcomes::open(&AtOnce, &folder, &[]).unwrap();
         assert!(outcome(&kept, 1).0.has_ended() && !outcome(&kept, 4).0.has_ended());
-        assert_eq!(folder.read(FILE).unwrap(), bytes);
+        assert_eq!(bytes_of(&folder), bytes);
     }
 
     #[test]
     fn what_was_cut_short_is_dropped_and_what_is_damaged_is_skipped() {
         let (_root, folder, bytes) = three();
-        folder.write(FILE, &bytes[..bytes.len() - 1]).unwrap();
+        std::fs::write(folder.join(FILE), &bytes[..bytes.len() - 1]).unwrap();
         assert_eq!((opened(&folder, 2), opened(&folder, 3)), (0, 1));
-        assert_eq!(folder.read(FILE).unwrap(), bytes);
+        assert_eq!(bytes_of(&folder), bytes);
         let mut damaged = bytes.clone();
         damaged[bytes.len() / 2] ^= 1;
-        folder.write(FILE, &damaged).unwrap();
+        std::fs::write(folder.join(FILE), &damaged).unwrap();
         assert_eq!((opened(&folder, 1), opened(&folder, 3)), (0, 0));
         assert_eq!((opened(&folder, 2), opened(&folder, 2)), (1, 0));
     }
 
     #[test]
     fn other_inputs_are_other_runs() {
-        let (root, folder, ..) = three();
-        let input = root.path().join("x.npy");
+        let (_root, folder, ..) = three();
         let mut counts = Vec::new();
         for content in ["1", "2", "1"] {
-            std::fs::write(&input, content).unwrap();
-            let kept = KeptOutcomes::open(&ToTheEnd, &folder, &[input.display().to_string()]).unwrap();
-            counts.push(outcome(&kept, 1).1);
+            let input = sha256(content.as_bytes());
+            counts.push(outcome(&KeptOutcomes::open(&ToTheEnd, &folder, &[input]).unwrap(), 1).1);
         }
         assert_eq!(counts, [1, 1, 0]);
     }
 
     #[test]
-    fn folders_of_others_and_of_earlier_versions_are_refused() {
-        let (root, folder, ..) = three();
-        assert!(claim(folder.path()).is_ok());
-        for (file, text, words) in [
-            ("outcomes.bin", "precious", "did not write there"),
-            ("trials.tsv", "precious\tthings", "did not write there"),
-            ("trials.tsv", "0a 1\tconverges\tfalling\n", "an earlier stepwell"),
-            ("trials.tsv", "", "an earlier stepwell"),
-        ] {
-            let theirs = root.path().join("theirs");
-            std::fs::create_dir_all(&theirs).unwrap();
-            std::fs::write(theirs.join(file), text).unwrap();
-            let refused = claim(&theirs).err().unwrap();
-            assert!(refused.message.contains(words), "{refused}");
-            std::fs::remove_dir_all(&theirs).unwrap();
-        }
+    fn what_is_not_ours_is_not_removed() {
+        let (_root, folder, ..) = three();
+        let path = folder.join(FILE);
+        remove(&folder).unwrap();
+        assert!(!path.exists());
+        std::fs::write(&path, "precious").unwrap();
+        remove(&folder).unwrap();
+        assert!(path.exists());
     }
 }

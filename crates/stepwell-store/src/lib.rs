@@ -18,4 +18,6 @@ pub mod lock;
 mod mutation;
 pub mod pace;
 pub mod records;
+pub mod run_folder;
 pub mod sweep;
+pub mod tensorboard;

@@ -3,19 +3,14 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use stepwell_lab::findings::Findings;
 use stepwell_lab::phase::{Protocol, Question, advise};
-use stepwell_store::kept::{self, KeptOutcomes};
-use stepwell_store::pace::Clock;
+use stepwell_store::arrays::Files;
+use stepwell_store::run_folder::Kind;
 
-use crate::arrays::Files;
 use crate::cli::AdviseArgs;
-use crate::ensemble::{Terminal, explain};
 use crate::failure::Failure;
-use crate::output::print;
-use crate::print::advice::{report, validation};
-use crate::report::remake;
-use crate::{progress, step_sizes};
+use crate::step_sizes::{self, Asked};
+use crate::terminal::explain;
 
 /// Advises.
 pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
@@ -26,40 +21,15 @@ pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     if let Some(until) = args.warmup {
         protocol.warm_up(until);
     }
-    let spec = protocol.spec();
-    let out = args.out.clone().unwrap_or_else(|| step_sizes::default_folder(&args.spec, "advice"));
-    let folder = kept::claim(&out)?;
-    let bar = progress::bar(0, "runs");
-    let terminal = Terminal { bar: &bar, clock: Clock::start() };
-    let watch = KeptOutcomes::open(&terminal, &folder, &step_sizes::inputs(spec))?;
     let question = Question { level: args.level, seeds: args.seeds };
-    let measured = advise(&protocol, question, args.validate, &watch);
-    let experiment = step_sizes::kept(measured, &watch, &file)?;
-    bar.finish_and_clear();
-    let Findings::Advice(found) = &experiment.findings else { unreachable!("advice's findings are of this kind") };
-    folder.write("advised.toml", found.spec.as_bytes())?;
-    let command = remake::with_spec(&command(args), &spec.to_toml());
-    let summary = step_sizes::write_summary(&folder, &experiment, &command)?;
-    if args.json {
-        print(&summary)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let place = folder.path().display();
-    print(&format!(
-        "{}\n{}\n{}{}\nfiles       {place}/{{advised.toml, summary.json}}\n\
-         run it      stepwell run {place}/advised.toml --seeds 20\ntime        {:.1} s\n",
-        spec.title.as_deref().unwrap_or_default(),
-        report(found, spec.steps),
-        found.spec,
-        found.validation.as_ref().map_or(String::new(), |found| format!("\n{}", validation(found))),
-        started.elapsed().as_secs_f64()
-    ))?;
+    let asked = Asked { kind: Kind::Advise, options: options(args), spec: &args.spec, results: &args.results };
+    step_sizes::answer(&asked, &file, &protocol, started, |watch| advise(&protocol, question, args.validate, watch))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What was asked for beside the spec, which has the warm-up.
-fn command(args: &AdviseArgs) -> String {
+fn options(args: &AdviseArgs) -> String {
     let (fresh, validate) = (if args.fresh { " --fresh" } else { "" }, args.validate);
     let validate = validate.map_or(String::new(), |count| format!(" --validate {count}"));
-    format!("advise - --level {} --seeds {}{fresh}{validate}", args.level, args.seeds)
+    format!("--level {} --seeds {}{fresh}{validate}", args.level, args.seeds)
 }

@@ -12,10 +12,10 @@ use stepwell::metrics::{
 use stepwell::spec::Array;
 use stepwell::words::short;
 
-use crate::arrays::read_one;
 use crate::cli::{MeasureCommand, SparsityArgs};
 use crate::failure::Failure;
 use crate::output::{number, print, print_json};
+use stepwell_store::arrays::read_one;
 
 /// Runs one of the measurements.
 pub fn run(command: &MeasureCommand) -> Result<ExitCode, Failure> {

@@ -3,16 +3,18 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
 use stepwell::words::thousands;
-use stepwell_plot::report::experiment::{Experiment, select};
+use stepwell_plot::report::source::{Source, select};
 use stepwell_plot::report::{page, print as for_print};
 use stepwell_plot::{pdf, raster};
+use stepwell_store::folder::Folder;
+use stepwell_store::tensorboard;
 
 use crate::cli::ReportArgs;
 use crate::failure::Failure;
 use crate::output::print;
-use crate::report::{read, tensorboard};
-use stepwell_store::folder::Folder;
+use crate::results::{named, read};
 
 /// What is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,18 +34,20 @@ const NARROW: f32 = 4.0;
 /// Writes the report.
 pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
     if let Some(folder) = &args.tensorboard {
-        let runs = tensorboard::write(&read_all(args)?, folder)?;
-        print(&format!("events   {} ({} runs)\n", folder.display(), thousands(runs as u64)))?;
+        let sources = read_all(args)?;
+        let runs = named(&sources);
+        tensorboard::write(&runs, folder)?;
+        print(&format!("events   {} ({} runs)\n", folder.display(), thousands(runs.len() as u64)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (format, out) = target(args)?;
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let experiments = read_all(args)?;
+    let sources = read_all(args)?;
     let folder = Folder::create(parent)?;
-    let bytes = content(args, format, &experiments)?;
+    let bytes = content(args, format, &sources)?;
     let failed = |error| Failure::other(format!("{}: {error}", out.display()));
     folder.write_with(&out, |mut file| file.write_all(&bytes).map_err(failed))?;
-    let runs = experiments.iter().flat_map(Experiment::runs).count() as u64;
+    let runs = sources.iter().flat_map(Source::runs).count() as u64;
     print(&format!(
         "report   {} ({} runs, {} bytes)\n",
         out.display(),
@@ -53,16 +57,16 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read_all(args: &ReportArgs) -> Result<Vec<Experiment>, Failure> {
+fn read_all(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
     let read_one = |folder: &PathBuf| read(folder, args.partial);
-    let mut experiments = args.folders.iter().map(read_one).collect::<Result<Vec<_>, _>>()?;
-    if experiments.iter().flat_map(Experiment::runs).all(|run| run.records.series.is_empty()) {
+    let mut sources = args.folders.iter().map(read_one).collect::<Result<Vec<_>, _>>()?;
+    if sources.iter().flat_map(Source::runs).all(|run| run.records.series.is_empty()) {
         return Err(Failure::other("nothing was recorded in these folders yet"));
     }
     if !args.series.is_empty() {
-        select(&mut experiments, &args.series).map_err(|why| Failure::usage(format!("--series: {why}")))?;
+        select(&mut sources, &args.series).map_err(|why| Failure::usage(format!("--series: {why}")))?;
     }
-    Ok(experiments)
+    Ok(sources)
 }
 
 /// The format that a flag names, or the ending of the file's name; and the file.
@@ -92,10 +96,10 @@ fn ending(format: Format) -> &'static str {
     FORMATS.into_iter().find(|(known, _)| *known == format).map_or("html", |(_, ending)| ending)
 }
 
-fn content(args: &ReportArgs, format: Format, experiments: &[Experiment]) -> Result<Vec<u8>, Failure> {
-    let svg = |columns| for_print::figure(experiments, columns).svg();
+fn content(args: &ReportArgs, format: Format, sources: &[Source]) -> Result<Vec<u8>, Failure> {
+    let svg = |columns| for_print::figure(sources, columns).svg();
     Ok(match format {
-        Format::Html => page::page(experiments, args.runs).into_bytes(),
+        Format::Html => page::page(sources, args.runs).into_bytes(),
         Format::Svg => svg(3)?.into_bytes(),
         Format::Png => raster::png(&svg(3)?)?,
         Format::Pdf => pdf::pdf(&svg(if args.width < NARROW { 1 } else { 2 })?, args.width)?,

@@ -9,19 +9,20 @@ use stepwell::spec::Prepared;
 use stepwell_lab::drive::Job;
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::runs::{runs, settings};
+use stepwell_store::arrays::Files;
 use stepwell_store::checkpoints::{self, Checkpoints, RUNS};
-use stepwell_store::run_folder::{Heading, Kind, RunFolder};
+use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
+use stepwell_store::tensorboard;
 
-use crate::arrays::Files;
 use crate::checkpoint::{every, warn};
 use crate::cli::RunArgs;
 use crate::deliver::{Delivery, stopped};
-use crate::terminal::{Terminal, explain};
 use crate::failure::{Failure, code};
 use crate::interrupt;
 use crate::learned::Learned;
-use crate::report::{read, tensorboard};
+use crate::results::{named, read};
 use crate::spec_file::SpecFile;
+use crate::terminal::{Terminal, explain};
 
 /// Runs the spec.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
@@ -29,17 +30,17 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let file = SpecFile::read(&args.spec, &args.sets)?;
     let settings = settings(&file.spec, &Files).map_err(|error| file.explain(&error))?;
     let heading = heading(args, &file)?;
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
-    let folder = RunFolder::claim(&out, &heading, args.claim())?;
+    let out = args.results.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
+    let folder =
+        RunFolder::claim(&out, &heading, args.results.claim(if args.resume { Claim::Resume } else { Claim::New }))?;
+    let delivery = Delivery::new(&folder, &heading, "figure", &args.results, started);
     let experiment = match folder.at_hand()? {
-        Some(experiment) => experiment,
-        None => compute(args, &file, &settings, &folder, &heading)?,
+        Some(experiment) => delivery.again(experiment)?,
+        None => delivery.of(compute(args, &file, &settings, &folder, &heading)?)?,
     };
-    let (picture, format, json) = ("figure", args.format, args.json);
-    let remark = String::new();
-    Delivery { folder: &folder, heading: &heading, picture, format, json, started, remark }.of(&experiment)?;
     if args.tensorboard {
-        tensorboard::write(&[read(folder.path(), false)?], &folder.path().join("tensorboard"))?;
+        let source = [read(folder.path(), false)?];
+        tensorboard::write(&named(&source), &folder.path().join("tensorboard"))?;
     }
     let diverged = experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(Outcome::diverged);
     Ok(if diverged && args.fail_on_diverge { ExitCode::from(code::FAILURE) } else { ExitCode::SUCCESS })
@@ -53,13 +54,9 @@ pub fn stem(spec: &Path) -> String {
 
 fn heading(args: &RunArgs, file: &SpecFile) -> Result<Heading, Failure> {
     let RunArgs { seed, seeds, .. } = args;
-    Ok(Heading {
-        kind: Kind::Run,
-        question: format!("seed {seed}, {seeds} seed{}", if *seeds == 1 { "" } else { "s" }),
-        command: format!("stepwell run - --seed {seed} --seeds {seeds}"),
-        inputs: file.inputs()?,
-        spec: file.resolved_anywhere(),
-    })
+    let question = format!("seed {seed}, {seeds} seed{}", if *seeds == 1 { "" } else { "s" });
+    let command = format!("stepwell run - --seed {seed} --seeds {seeds}");
+    Ok(Heading::new(Kind::Run, question, command, file.inputs()?, file.anywhere().to_toml()))
 }
 
 /// Takes the runs to their ends, from their checkpoints where there are some, and writes what is not in the experiment.
@@ -79,15 +76,16 @@ fn compute(
     let place = |job: &Job<'_>| {
         if alone { folder.path().into() } else { folder.path().join(format!("{RUNS}/{:05}", number(job))) }
     };
-    let terminal = Terminal::new();
-    let watch = Checkpoints::new(&terminal, every(), &warn, place);
-    let experiment = runs(settings, args.seed, args.seeds, &watch).map_err(|error| explain(error, file))?;
-    drop(terminal);
+    let experiment = {
+        let terminal = Terminal::new();
+        let watch = Checkpoints::new(&terminal, every(), &warn, place);
+        runs(settings, args.seed, args.seeds, &watch).map_err(|error| explain(error, file))?
+    };
     if interrupt::stopped() {
-        folder.write_experiment(&experiment, &heading.command, args.format)?;
+        folder.write_experiment(&experiment, &heading.command, args.results.format())?;
         return Err(stopped(folder));
     }
-    folder.write("parameters.safetensors", &folder.parameters(&experiment)?)?;
+    folder.write_parameters(&experiment)?;
     if let Some(learned) = Learned::of(settings, &experiment)? {
         folder.write("predictor.csv", learned.predictors.as_bytes())?;
         folder.write("kinks.csv", learned.kinks.as_bytes())?;

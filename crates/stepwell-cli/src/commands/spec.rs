@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::Value;
+use stepwell_lab::experiments::experiment;
 
 use crate::cli::{SpecCommand, SpecKind};
-use crate::commands::reproduce::embedded_spec;
 use crate::failure::Failure;
 use crate::output::print;
 use crate::spec_file::{SpecFile, is_of_a_deep_network, read_text};
@@ -28,7 +28,7 @@ pub fn run(command: &SpecCommand) -> Result<ExitCode, Failure> {
 
 /// Name and text of a spec file, or of the spec of a figure by its name.
 fn open(path: &Path) -> Result<(String, String), Failure> {
-    match path.to_str().and_then(embedded_spec) {
+    match path.to_str().and_then(experiment) {
         Some(text) if !path.exists() => Ok((format!("{}.toml", path.display()), text.to_owned())),
         _ => read_text(path),
     }

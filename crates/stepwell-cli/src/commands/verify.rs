@@ -51,7 +51,7 @@ fn check(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let findings: Vec<Finding> = chosen.par_iter().with_max_len(1).map(|claim| claim.verify(args.seeds)).collect();
     let checked: Vec<(&Claim, Finding)> = chosen.into_iter().zip(findings).collect();
     if args.json {
-        print_json(&checked.iter().map(|(claim, finding)| as_json(claim, finding)).collect())?;
+        print_json(&checked.iter().map(|(claim, finding)| as_json(claim, finding)).collect::<Vec<_>>())?;
     } else {
         print(&report(&checked, started.elapsed().as_secs_f64()))?;
     }

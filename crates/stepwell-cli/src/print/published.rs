@@ -18,10 +18,8 @@ pub fn in_words(experiment: &Experiment, found: &Published) -> String {
         (false, false) => "seeds of start and indices on the published data set",
     };
     let steps = thousands(experiment.settings.first().map_or(0, |setting| setting.steps));
-    let mut out = format!(
-        "{}\n{steps} steps; {} {what}; values at the last recording point.\n",
-        experiment.title, asked.seeds
-    );
+    let mut out =
+        format!("{}\n{steps} steps; {} {what}; values at the last recording point.\n", experiment.title, asked.seeds);
     if asked.relative {
         out += "Step sizes over seeds: scaled with the mean-square threshold at the solution that small steps lead to, so that\n\
                 they stand to it as the published ones to that of the published data set (printed below: the published ones).\n";

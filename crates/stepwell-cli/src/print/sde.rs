@@ -6,8 +6,7 @@ use stepwell_lab::findings::sde::{SERIES, Sde};
 
 use crate::output::table;
 
-const LEGEND: &str =
-    "log factor: median over coordinates of ln(|u² − v²| / |u₀² − v₀²|), not below round-off; on and off the support: mean |β_j| where β* is \
+const LEGEND: &str = "log factor: median over coordinates of ln(|u² − v²| / |u₀² − v₀²|), not below round-off; on and off the support: mean |β_j| where β* is \
      not zero and where it is;\ndistance: sliced Wasserstein distance of β to SGD's paths; its floor: between two halves of SGD's paths";
 
 /// One row per law.
@@ -22,9 +21,9 @@ pub fn in_words(experiment: &Experiment, found: &Sde) -> String {
         "distance to SGD (floor)",
     ]);
     for (setting, law) in experiment.settings.iter().zip(&found.laws) {
-        let distance = law.sliced_wasserstein.map_or("–".into(), |distance| {
-            format!("{} ({})", short(distance.0), short(found.last_floor()))
-        });
+        let distance = law
+            .sliced_wasserstein
+            .map_or("–".into(), |distance| format!("{} ({})", short(distance.0), short(found.last_floor())));
         let mut row = vec![law.label.clone(), share_text(&setting.diverged())];
         row.extend(SERIES.iter().map(|series| band_text(&setting.band(series))));
         row.push(distance);

@@ -56,7 +56,9 @@ impl Point {
         let job = |seed| job(protocol, &prepared, &label, seed, seed - first < closer);
         let jobs: Vec<Job<'_>> = seeds.map(job).collect();
         let outcomes = all_ended(ensemble(&jobs, watch)?)?;
-        Ok(Self::new(step_size, Setting::new(label, &prepared, outcomes), closer as usize))
+        // the step sizes of so many settings are not drawn
+        let setting = Setting { timetable: None, ..Setting::new(label, &prepared, outcomes) };
+        Ok(Self::new(step_size, setting, closer as usize))
     }
 
     pub(super) fn new(step_size: f64, setting: Setting, closer: usize) -> Self {

@@ -12,5 +12,6 @@ pub fn figure(experiment: &Experiment) -> Figure {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let groups = groups(&experiment.settings);
     let (panels, legend) = (panels(&names, &groups), legend(&groups));
-    Figure { title: experiment.title.clone(), columns: 3, panels, legend, below: Vec::new() }
+    let title = if experiment.title.is_empty() { "stepwell".into() } else { experiment.title.clone() };
+    Figure { title, columns: 3, panels, legend, below: Vec::new() }
 }

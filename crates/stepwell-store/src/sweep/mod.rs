@@ -5,6 +5,7 @@ pub mod collect;
 pub mod estimate;
 pub mod folder;
 pub mod frozen;
+pub mod results;
 pub mod slurm;
 pub mod sweep_file;
 pub mod table;

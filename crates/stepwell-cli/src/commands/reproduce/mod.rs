@@ -8,15 +8,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use stepwell::spec::Spec;
-use stepwell_lab::error::LabError;
 use stepwell_lab::reproduce::{Figure, Question, reproduce};
-use stepwell_store::kept::KeptOutcomes;
-use stepwell_store::run_folder::{Heading, Kind, RunFolder};
+use stepwell_store::kept::{self, KeptOutcomes};
+use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
 use crate::cli::{Figure as FigureName, ReproduceArgs};
-use crate::deliver::{Delivery, stopped};
-use crate::terminal::Terminal;
+use crate::deliver::Delivery;
 use crate::failure::Failure;
+use crate::terminal::Terminal;
 
 /// Runs per setting, unless told otherwise.
 const SEEDS: u64 = 100;
@@ -38,23 +37,25 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         relative: args.relative,
     };
     let heading = heading(&question)?;
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(figure.name()));
-    let folder = RunFolder::claim(&out, &heading, args.claim())?;
-    let experiment = match folder.at_hand()? {
-        Some(experiment) => experiment,
+    let out = args.results.out.clone().unwrap_or_else(|| PathBuf::from("results").join(figure.name()));
+    let folder = RunFolder::claim(&out, &heading, args.results.claim(Claim::New))?;
+    let mut delivery = Delivery::new(&folder, &heading, figure.name(), &args.results, started);
+    if let Some(seconds) = authors_seconds(figure) {
+        delivery.remark = format!("; the authors' scripts take {seconds} s for one seed");
+    }
+    match folder.at_hand()? {
+        Some(experiment) => delivery.again(experiment)?,
         None => {
             let terminal = Terminal::new();
-            let kept = KeptOutcomes::open(&terminal, &folder, &[])?;
-            reproduce(&question, &kept).map_err(|error| match error {
-                LabError::Stopped => stopped(&folder),
-                error => Failure::of(error),
-            })?
+            let kept = KeptOutcomes::open(&terminal, folder.path(), &[])?;
+            let found = reproduce(&question, &kept).map_err(|error| delivery.failure(error))?;
+            drop(terminal);
+            let found = delivery.of(found)?;
+            // all that it holds is in the records
+            kept::remove(folder.path())?;
+            found
         }
     };
-    let remark = authors_seconds(figure)
-        .map_or(String::new(), |seconds| format!("; the authors' scripts take {seconds} s for one seed"));
-    let (picture, format, json) = (figure.name(), args.format, args.json);
-    Delivery { folder: &folder, heading: &heading, picture, format, json, started, remark }.of(&experiment)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,13 +64,8 @@ fn heading(question: &Question) -> Result<Heading, Failure> {
     let kind = if fresh { "fresh" } else { "seeds" };
     let flags = format!("{} --{kind} {seeds}{}", figure.name(), if relative { " --relative" } else { "" });
     let spec = Spec::from_toml(figure.text()).map_err(|error| Failure::other(error.to_string()))?;
-    Ok(Heading {
-        kind: Kind::Reproduce,
-        question: flags.clone(),
-        command: format!("stepwell reproduce {flags}"),
-        inputs: Vec::new(),
-        spec: spec.to_toml(),
-    })
+    let command = format!("stepwell reproduce {flags}");
+    Ok(Heading::new(Kind::Reproduce, flags, command, Vec::new(), spec.to_toml()))
 }
 
 fn run_densenet(args: &ReproduceArgs) -> Result<ExitCode, Failure> {

@@ -1,4 +1,4 @@
-//! Event files for TensorBoard: a folder a run, with the recorded series as scalars.
+//! Event files for TensorBoard: a folder per run, with the recorded series as scalars.
 //!
 //! A file is a list of framed records (length, its checksum, bytes, their checksum), each an `Event` of TensorFlow's
 //! `event.proto` in protocol-buffer encoding. Values are single precision there: NaN and infinities stay what they are, and
@@ -7,35 +7,43 @@
 
 use std::path::{Path, PathBuf};
 
+use stepwell::outcome::Outcome;
 use stepwell::record::Records;
-use stepwell_plot::report::experiment::{Experiment, Run, full_label};
 
-use crate::failure::Failure;
-use stepwell_store::folder::Folder;
+use crate::error::StoreError;
+use crate::folder::Folder;
 
 /// The name of each file; readers look for `tfevents` in it.
 const FILE: &str = "events.out.tfevents.0000000000.stepwell";
 /// The series that says when a run diverged: 1 at that step.
 const DIVERGED: &str = "diverged";
 
-/// Writes a folder a run below `path`, `SETTING/SEED`; gives their number.
-pub fn write(experiments: &[Experiment], path: &Path) -> Result<usize, Failure> {
+/// A run, and what it is called.
+pub struct Named<'a> {
+    /// The name of its setting.
+    pub setting: String,
+    /// Its own among those of the setting.
+    pub run: String,
+    /// The run.
+    pub outcome: &'a Outcome,
+}
+
+/// Writes a folder per run below `path`, `SETTING/RUN`.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn write(runs: &[Named<'_>], path: &Path) -> Result<(), StoreError> {
     Folder::create(path)?;
     let mut taken: Vec<PathBuf> = Vec::new();
-    for experiment in experiments {
-        for group in &experiment.groups {
-            let label = file_name(&full_label(experiments, experiment, group));
-            for run in &group.runs {
-                let mut place = path.join(&label).join(file_name(&run.seed));
-                while taken.contains(&place) {
-                    place.as_mut_os_string().push("_");
-                }
-                Folder::create(&place)?.write(FILE, &events(run))?;
-                taken.push(place);
-            }
+    for Named { setting, run, outcome } in runs {
+        let mut place = path.join(file_name(setting)).join(file_name(run));
+        while taken.contains(&place) {
+            place.as_mut_os_string().push("_");
         }
+        Folder::create(&place)?.write(FILE, &events(outcome))?;
+        taken.push(place);
     }
-    Ok(taken.len())
+    Ok(())
 }
 
 /// Letters, digits and what else is safe in a file's name.
@@ -46,13 +54,14 @@ fn file_name(label: &str) -> String {
 }
 
 /// The file of a run: step by step, each with all that was measured there.
-fn events(run: &Run) -> Vec<u8> {
+fn events(run: &Outcome) -> Vec<u8> {
     let mut out = Vec::new();
     let mut first = Vec::new();
     double(&mut first, 1, 0.0);
     bytes(&mut first, 3, b"brain.Event:2");
     frame(&mut out, &first);
-    let mut records: Records = run.records.clone();
+    let numbers = run.records.series.iter().filter(|series| series.width == 1).cloned();
+    let mut records = Records { series: numbers.collect() };
     if let Some(step) = run.diverged_at() {
         records.push(DIVERGED, step, 1.0);
     }

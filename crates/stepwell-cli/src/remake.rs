@@ -1,23 +1,16 @@
 //! Shell commands that make an experiment again, on a machine that has nothing but `stepwell`.
 
+use stepwell_lab::sweep::plan::Plan;
+use stepwell_store::run_folder::Heading;
 use toml::{Table, Value};
 
-use crate::sweep::plan::Plan;
-
-/// `stepwell run` with the spec itself on its standard input.
-pub fn run(spec: &str, first_seed: u64, seeds: u64, name: &str) -> String {
-    let out = quoted(&format!("results/{name}"));
-    with_spec(&format!("run - --seed {first_seed} --seeds {seeds} --out {out}"), spec)
-}
-
-/// A command that takes `-` for a spec, with the spec itself on its standard input.
-pub fn with_spec(command: &str, spec: &str) -> String {
-    format!("stepwell {command} {}", here(spec))
-}
-
-/// `stepwell reproduce`, where it is not known how it was called.
-pub fn reproduce(figure: &str) -> String {
-    format!("stepwell reproduce {}", quoted(figure))
+/// The command of a folder, with the spec itself on its standard input where it takes one.
+pub fn again(heading: &Heading, name: &str) -> String {
+    let out = format!("--out {}", quoted(&format!("results/{name}")));
+    match heading.command.split_once(" - ") {
+        Some((before, options)) => format!("{before} - {options} {out} {}", here(&heading.spec)),
+        None => format!("{} {out}", heading.command),
+    }
 }
 
 /// Files with the base and what is varied, and `stepwell sweep run` on them.
