@@ -3,6 +3,7 @@
 Usage: events.py STEPWELL, with a Python that has tensorboard.
 """
 
+import hashlib
 import math
 import struct
 import subprocess
@@ -63,6 +64,11 @@ def main(program):
         for k, word in zip(first, SPECIAL):
             rows[k] = rows[k].rsplit(",", 1)[0] + "," + word
         path.write_text("\n".join(rows) + "\n")
+        # the folder's own list of hashes is changed with it
+        sums = work / "many" / "sha256sums.txt"
+        lines = [line for line in sums.read_text().splitlines() if not line.endswith("  records.csv")]
+        lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  records.csv")
+        sums.write_text("\n".join(lines) + "\n")
         call("report", "many", "--tensorboard", "logs")
         wanted = {}
         for row in rows[1:]:

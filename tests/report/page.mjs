@@ -4,6 +4,7 @@
 // TOOLS is a folder with node_modules/playwright-core; CHROMIUM names the browser if it is not /usr/bin/chromium.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -45,12 +46,16 @@ stepwell("run", "spec.toml", "--seeds", "100", "--out", "many");
 const csv = readFileSync(join(work, "many/records.csv"), "utf8").split("\n");
 // three values in a row of the first seed, since a pixel is about one point wide; gives the step of the middle one
 const change = (series, k, value) => {
-  const rows = csv.flatMap((row, at) => (/",1,\d+,/.test(row) && row.includes(`,${series},`) ? [at] : []));
+  const rows = csv.flatMap((row, at) => (/,1,\d+,/.test(row) && row.includes(`,${series},`) ? [at] : []));
   for (const at of rows.slice(k, k + 3)) csv[at] = csv[at].replace(/[^,]*$/, value);
   return Number(csv[rows[k + 1]].split(",").at(-3));
 };
 const places = { NaN: change("sharpness", 100, "NaN"), "∞": change("sharpness", 200, "inf"), "−∞": change("sharpness", 300, "-inf") };
 writeFileSync(join(work, "many/records.csv"), csv.join("\n"));
+// the folder's own list of hashes is changed with it
+const sum = createHash("sha256").update(csv.join("\n")).digest("hex");
+const sums = readFileSync(join(work, "many/sha256sums.txt"), "utf8");
+writeFileSync(join(work, "many/sha256sums.txt"), sums.replace(/^.*(?=  records\.csv$)/m, sum));
 writeFileSync(join(work, "sweep.toml"), `base = "spec.toml"\nseeds = 4\n[grid]\nschedule.step_size = [0.1, 0.2, 0.4]\n`);
 stepwell("sweep", "run", "sweep.toml", "--out", "sweep");
 stepwell("report", "many", "-o", "many.html");

@@ -391,9 +391,6 @@ pub struct AdviseArgs {
     /// Change a key of the spec (may be given again)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub json: bool,
     /// What becomes of the results
     #[command(flatten)]
     pub results: ResultArgs,

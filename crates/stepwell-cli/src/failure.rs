@@ -44,11 +44,6 @@ impl Failure {
         Self { code: code::INPUT, message: message.into() }
     }
 
-    /// Another process works on the folder.
-    pub fn locked(message: impl Into<String>) -> Self {
-        Self { code: code::LOCKED, message: message.into() }
-    }
-
     /// A file of results is damaged.
     pub fn corrupt(message: impl Into<String>) -> Self {
         Self { code: code::CORRUPT, message: message.into() }

@@ -7,6 +7,7 @@ use stepwell::outcome::Outcome;
 use stepwell::spec::Prepared;
 use stepwell_lab::error::LabError;
 use stepwell_lab::experiment::Experiment;
+use stepwell_store::records::csv::quoted;
 
 use crate::failure::Failure;
 
@@ -38,7 +39,7 @@ impl Learned {
         let Some(kinks) = landscape.kinks(&theta, tolerance) else { return Ok(()) };
         let grid = predictor_grid(&landscape.data().train.x);
         let values = landscape.predict(&theta, &grid);
-        let run = format!("\"{}\",{}", label.replace('"', "\"\""), run.seed);
+        let run = format!("{},{}", quoted(label), run.seed);
         for (x, h) in grid.as_slice().iter().zip(values) {
             let _ = writeln!(self.predictors, "{run},{x:?},{h:?}");
         }

@@ -4,7 +4,6 @@ use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 use serde_json::Value;
-use stepwell::statistics::Band;
 
 use crate::failure::Failure;
 
@@ -35,11 +34,6 @@ pub fn number(value: f64) -> Value {
     } else {
         Value::from(value)
     }
-}
-
-/// Median and 10/90% quantiles in JSON.
-pub fn band_json(band: &Band) -> Value {
-    serde_json::json!({ "median": number(band.median), "p10": number(band.p10), "p90": number(band.p90) })
 }
 
 /// Width of tables: `COLUMNS` where it is set, else that of the terminal on stdout; wide where stdout is a file or a pipe,

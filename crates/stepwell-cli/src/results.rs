@@ -41,6 +41,13 @@ pub fn read(path: &Path, partial: bool) -> Result<Source, Failure> {
     if source.experiment.title.is_empty() {
         source.experiment.title.clone_from(&source.name);
     }
+    // pages and event files show where runs end, too
+    for setting in &mut source.experiment.settings {
+        let steps = setting.steps;
+        for run in setting.as_published.iter_mut().chain(&mut setting.outcomes) {
+            run.records = run.all_records(steps);
+        }
+    }
     Ok(source)
 }
 

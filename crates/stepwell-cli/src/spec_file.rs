@@ -74,11 +74,6 @@ impl SpecFile {
         spec
     }
 
-    /// The same as TOML with all defaults.
-    pub fn resolved_anywhere(&self) -> String {
-        self.anywhere().to_toml()
-    }
-
     /// Checks a spec that came from this file (its variants, say) and reads the files that it names.
     pub fn prepare(&self, spec: &Spec) -> Result<Prepared, Failure> {
         spec.prepare(&Files).map_err(|error| self.explain(&error))

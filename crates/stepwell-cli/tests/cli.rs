@@ -44,8 +44,8 @@ fn with_spec() -> tempfile::TempDir {
     folder
 }
 
-const RUN_FILES: [&str; 6] =
-    ["figure.png", "figure.svg", "parameters.safetensors", "records.csv", "run.toml", "summary.json"];
+const RUN_FILES: [&str; 7] =
+    ["figure.png", "figure.svg", "parameters.safetensors", "records.csv", "run.toml", "sha256sums.txt", "summary.json"];
 
 #[test]
 fn a_run_leaves_its_files_and_its_resolved_spec_makes_them_again() {
@@ -59,8 +59,8 @@ fn a_run_leaves_its_files_and_its_resolved_spec_makes_them_again() {
         assert!(read("a") == read("b"), "{name} differs");
     }
     let csv = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
-    assert!(csv.starts_with("run,seed,step,series,value\n\"run\",3,0,train_loss,"), "{}", &csv[..60]);
-    assert!(csv.contains("\"run\",3,20000,train_loss,"), "the end is recorded too");
+    assert!(csv.starts_with("run,seed,step,series,value\nrun,3,0,train_loss,"), "{}", &csv[..60]);
+    assert!(csv.contains("\nrun,3,20000,train_loss,"), "the end is recorded too");
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn an_interrupted_run_keeps_its_records_and_resumes_to_the_same_bytes() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--resume"));
-    assert_eq!(names(&folder.path().join("a")), ["records.csv", "run.toml", "runs"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("goes on"));
+    assert_eq!(names(&folder.path().join("a")), ["records.csv", "run.toml", "runs", "summary.json"]);
     let kept = fs::read_to_string(folder.path().join("a/records.csv")).unwrap();
     assert!(kept.ends_with('\n') && kept.lines().count() > 100);
     assert!(kept.lines().skip(1).all(|line| line.rsplit(',').next().unwrap().parse::<f64>().is_ok()));
@@ -185,15 +185,14 @@ fn a_long_run_goes_on_from_its_checkpoint() {
         last = step();
     }
     succeeds(at, &[&long[..], &["--out", "a", "--resume"]].concat());
-    let left: Vec<String> = names(&at.join("a")).into_iter().filter(|name| !name.starts_with('.')).collect();
-    assert_eq!(left, RUN_FILES);
+    assert_eq!(names(&at.join("a")), RUN_FILES);
     for name in RUN_FILES {
         let read = |run: &str| fs::read(at.join(run).join(name)).unwrap();
         assert!(read("a") == read("whole"), "{name} differs");
     }
     // what is complete is not computed again
     let again = run(at, &[&long[..], &["--out", "a", "--resume"]].concat());
-    assert!(String::from_utf8_lossy(&again.stderr).contains("nothing is left to do"));
+    assert!(String::from_utf8_lossy(&again.stdout).contains("nothing was computed"));
     // of another run, or damaged: no use, said so
     for bytes in [&b"damaged"[..], &fs::read(at.join("a/parameters.safetensors")).unwrap()] {
         fs::write(at.join("a/checkpoint.safetensors"), bytes).unwrap();
@@ -240,7 +239,7 @@ fn a_diverged_run_is_a_result() {
     let folder = with_spec();
     let large = ["run", "spec.toml", "--set", "schedule.step_size=5.0", "--json"];
     let summary: Value = serde_json::from_str(&succeeds(folder.path(), &large)).unwrap();
-    assert_eq!(summary["settings"][0]["diverged"], 1);
+    assert_eq!(summary["settings"][0]["diverged"]["hits"], 1);
     assert_eq!(summary["settings"][0]["runs"][0]["status"], "diverged");
     let strict = run(folder.path(), &[&large[..], &["--fail-on-diverge"]].concat());
     assert_eq!(strict.status.code(), Some(1));
@@ -286,14 +285,13 @@ record.probes = ["train_loss", "kinks"]
     assert!(out.contains("predictor.csv"), "{out}");
     let csv = fs::read_to_string(folder.path().join("a/predictor.csv")).unwrap();
     assert_eq!((csv.lines().next(), csv.lines().count()), (Some("run,seed,x,h"), 1 + 2 * 401));
-    let summary = fs::read_to_string(folder.path().join("a/summary.json")).unwrap();
-    let summary: Value = serde_json::from_str(&summary).unwrap();
-    for run in summary["settings"][0]["runs"].as_array().unwrap() {
-        let kinks: Vec<f64> = run["kinks_at"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
-        assert!(kinks.is_sorted() && kinks.len() <= 9, "{kinks:?}");
+    let places = fs::read_to_string(folder.path().join("a/kinks.csv")).unwrap();
+    assert_eq!(places.lines().next(), Some("run,seed,x"));
+    for seed in [",1,", ",2,"] {
+        let kinks: Vec<f64> = places.lines().filter_map(|line| line.split_once(seed)?.1.parse().ok()).collect();
+        assert!(kinks.is_sorted() && (1..=9).contains(&kinks.len()), "{kinks:?}");
         // between the kinks the function on the grid is straight, across one it is not
-        let seed = format!(",{},", run["seed"]);
-        let of_seed = |line: &&str| line.contains(&seed) && line.starts_with("\"run\"");
+        let of_seed = |line: &&str| line.starts_with(&format!("run{seed}"));
         let points: Vec<[f64; 2]> = csv
             .lines()
             .filter(of_seed)
@@ -337,19 +335,20 @@ fn the_first_figure_with_two_seeds() {
     let folder = tempfile::tempdir().unwrap();
     let out = succeeds(folder.path(), &["reproduce", "diagonal", "--seeds", "2", "--json"]);
     let summary: Value = serde_json::from_str(&out).unwrap();
-    let last = &summary["runs"][0]["final"];
+    let variants = &summary["findings"]["variants"];
     for (probe, published) in [("train_loss", 1.421_616_287_399_531_4e-6), ("test_loss", 3.528_621_943_603_826e-3)] {
-        let found = last[probe]["published_indices"].as_f64().unwrap();
+        let compared = variants[0]["compared"].as_array().unwrap().iter().find(|one| one["series"] == probe).unwrap();
+        let found = compared["published_indices"].as_f64().unwrap();
         assert!((found / published - 1.0).abs() < 1e-11, "{probe}: {found:e}");
-        assert_eq!(last[probe]["published"].as_f64(), Some(published));
+        assert_eq!(compared["published"].as_f64(), Some(published));
     }
-    assert_eq!(summary["runs"].as_array().unwrap().len(), 4);
-    assert_eq!(summary["runs"][0]["sensitivity"]["contracting"], true);
-    assert_eq!(summary["runs"][1]["sensitivity"]["contracting"], false);
+    assert_eq!((variants.as_array().unwrap().len(), summary["settings"].as_array().unwrap().len()), (4, 4));
+    assert_eq!(variants[0]["sensitivity"]["contracting"], true);
+    assert_eq!(variants[1]["sensitivity"]["contracting"], false);
     let results = folder.path().join("results/diagonal");
     assert_eq!(
         names(&results),
-        ["diagonal.png", "diagonal.svg", "elapsed.json", "records.csv", "spec.toml", "summary.json"]
+        ["diagonal.png", "diagonal.svg", "records.csv", "run.toml", "sha256sums.txt", "summary.json"]
     );
     assert!(fs::read(results.join("diagonal.png")).unwrap().starts_with(b"\x89PNG"));
     assert!(fs::read_to_string(results.join("diagonal.svg")).unwrap().contains("Non-zero coordinates"));
@@ -360,15 +359,17 @@ fn closed_forms_hold_in_the_small_figures() {
     let folder = tempfile::tempdir().unwrap();
     let quadratic: Value =
         serde_json::from_str(&succeeds(folder.path(), &["reproduce", "quadratic", "--seeds", "10", "--json"])).unwrap();
-    let diverged: Vec<&Value> = quadratic["runs"].as_array().unwrap().iter().map(|run| &run["diverged"]).collect();
+    let settings = quadratic["settings"].as_array().unwrap();
+    let diverged: Vec<&Value> = settings.iter().map(|setting| &setting["diverged"]["hits"]).collect();
     assert_eq!(diverged, [0, 0, 10]);
-    for run in quadratic["runs"].as_array().unwrap() {
-        assert!(run["largest_relative_error"].as_f64().unwrap() < 1e-9, "{run}");
+    for regime in quadratic["findings"]["regimes"].as_array().unwrap() {
+        assert!(regime["largest_error"].as_f64().unwrap() < 1e-9 && regime["finding"] == "holds", "{regime}");
     }
     let toy: Value =
         serde_json::from_str(&succeeds(folder.path(), &["reproduce", "toy", "--seeds", "10", "--json"])).unwrap();
-    for check in toy["checks"].as_array().unwrap() {
-        assert_eq!(check["holds"], true, "{check}");
+    assert_eq!(toy["findings"]["checks"].as_array().unwrap().len(), 9);
+    for check in toy["findings"]["checks"].as_array().unwrap() {
+        assert_eq!(check["finding"], "holds", "{check}");
     }
 }
 
@@ -378,7 +379,7 @@ fn the_calibrated_equation_is_close_to_sgd_and_the_one_as_written_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let sde: Value =
         serde_json::from_str(&succeeds(folder.path(), &["reproduce", "sde", "--seeds", "12", "--json"])).unwrap();
-    let distance = |run: usize| sde["runs"][run]["sliced_wasserstein_to_sgd"].as_f64().unwrap();
+    let distance = |run: usize| sde["findings"]["laws"][run]["sliced_wasserstein"].as_f64().unwrap();
     assert!(distance(3) > 2.0 * distance(1) && distance(3) > 2.0 * distance(2), "{sde}");
 }
 
@@ -404,11 +405,14 @@ fn relu_figures_compare_with_what_was_published() {
     for (figure, seeds, series) in [("teacher-2", "12", "test_loss"), ("teacher-3", "2", "feature_sparsity_2")] {
         let out = succeeds(folder.path(), &["reproduce", figure, "--seeds", seeds, "--json"]);
         let summary: Value = serde_json::from_str(&out).unwrap();
-        for run in summary["runs"].as_array().unwrap() {
-            assert!(run["final"][series]["p10"].is_number() || run["diverged"] == 12, "{run}");
-            assert!(run["final"]["train_loss"]["published"].is_number(), "{run}");
+        for setting in summary["settings"].as_array().unwrap() {
+            assert!(setting["final"][series]["p10"].is_number() || setting["diverged"]["hits"] == 12, "{setting}");
         }
-        let observations = summary["observations"].as_array().unwrap();
+        for variant in summary["findings"]["variants"].as_array().unwrap() {
+            let compared = &variant["compared"][0];
+            assert!(compared["series"] == "train_loss" && compared["published"].is_number(), "{variant}");
+        }
+        let observations = summary["findings"]["observations"].as_array().unwrap();
         assert!(observations.iter().any(|o| o["statement"].as_str().unwrap().contains("rank")), "{summary}");
         assert!(folder.path().join(format!("results/{figure}/{figure}.png")).exists());
     }

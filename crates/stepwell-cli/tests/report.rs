@@ -186,12 +186,12 @@ fn what_cannot_be_reported_on_is_refused_and_nothing_is_written() {
     fs::write(at.join("other/notes.txt"), "x").unwrap();
     let copy = |name: &str| {
         fs::create_dir(at.join(name)).unwrap();
-        for file in ["run.toml", "records.csv", "summary.json"] {
-            fs::copy(at.join("many").join(file), at.join(name).join(file)).unwrap();
+        for file in names(&at.join("many")) {
+            fs::copy(at.join("many").join(&file), at.join(name).join(&file)).unwrap();
         }
         at.join(name)
     };
-    fs::remove_file(copy("unfinished").join("summary.json")).unwrap();
+    fs::remove_file(copy("unfinished").join("sha256sums.txt")).unwrap();
     let cut = copy("cut").join("records.csv");
     let whole = fs::read(&cut).unwrap();
     fs::write(&cut, &whole[..whole.len() - 3]).unwrap();
@@ -203,7 +203,7 @@ fn what_cannot_be_reported_on_is_refused_and_nothing_is_written() {
         (2, "empty", "is empty"),
         (2, "other", "holds no results"),
         (1, "unfinished", "--partial"),
-        (6, "cut", "records.csv: its last line ends early"),
+        (6, "cut", "records.csv: is not as it was written"),
         (6, "garbled", "summary.json"),
         (6, "stranger", "run.toml"),
     ] {

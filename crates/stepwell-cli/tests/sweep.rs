@@ -101,7 +101,7 @@ fn tables_agree_with_runs_of_their_own() {
         ends_with(0, at, &[&["run", "base.toml", "--seeds", "10", "--overwrite", "--out", "own"][..], &sets].concat());
         let own = fs::read_to_string(at.join("own/records.csv")).unwrap();
         for (seed, number) in (1..=10).zip(first..) {
-            let expected = rows(&own, &format!("\"run\",{seed},"));
+            let expected = rows(&own, &format!("run,{seed},"));
             assert!(expected.len() > 20);
             assert_eq!(rows(&all, &format!("{number},")), expected);
         }
@@ -129,8 +129,8 @@ fn a_plan_is_frozen_once_it_has_started() {
     assert!(ends_with(0, at, &["sweep", "run", "s"]).contains("27 of 27 done"));
     let status = ends_with(0, at, &["sweep", "status", "s", "--json"]);
     assert!(status.contains("\"diverged\": 9,") && status.contains("\"finished\": 18,"), "{status}");
-    let plan = fs::read_to_string(at.join("s/plan.toml")).unwrap();
-    fs::write(at.join("s/plan.toml"), plan.replace("seeds = 9", "seeds = 8")).unwrap();
+    let plan = fs::read_to_string(at.join("s/run.toml")).unwrap();
+    fs::write(at.join("s/run.toml"), plan.replace("seeds = 9", "seeds = 8")).unwrap();
     assert!(ends_with(6, at, &["sweep", "run", "s"]).contains("changed after it was frozen"));
 }
 
@@ -292,7 +292,7 @@ fn long_runs_of_a_sweep_go_on_from_their_checkpoints() {
     }
     ends_with(0, at, &["sweep", "run", "s"]);
     assert!(collected(at, "s") == expected);
-    assert_eq!(names(&at.join("s")), ["chunks", "lock", "plan.toml"], "nothing is left over");
+    assert_eq!(names(&at.join("s")), ["chunks", "run.toml"], "nothing is left over");
     assert_eq!(names(&at.join("s/chunks")).len(), 4);
 }
 
@@ -329,5 +329,5 @@ fn the_array_script_names_program_folder_and_shards() {
     let script = ends_with(0, at, &arguments);
     assert!(script.starts_with("#!/bin/bash\n#SBATCH ") && script.contains("--array=0-3\n"), "{script}");
     assert!(script.contains("--partition=main") && script.contains("\"$SLURM_ARRAY_TASK_ID/4\""), "{script}");
-    assert_eq!(names(&at.join("s")), ["plan.toml"], "a dry run writes nothing");
+    assert_eq!(names(&at.join("s")), ["run.toml"], "a dry run writes nothing");
 }

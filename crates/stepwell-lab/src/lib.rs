@@ -43,3 +43,4 @@ pub mod runs;
 pub mod setting;
 pub mod summary;
 pub mod sweep;
+pub mod training;

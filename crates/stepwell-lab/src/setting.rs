@@ -6,6 +6,7 @@ use stepwell::schedule::Timetable;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
 use stepwell::verdict::{Behavior, Stabilization, stabilization};
+use stepwell::words::{short, thousands};
 
 /// The runs of one setting, over seeds.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +103,19 @@ impl Setting {
     /// The same of all runs, in their order.
     pub fn stabilizations(&self) -> Vec<Stabilization> {
         self.outcomes.iter().map(|run| self.stabilization(run)).collect()
+    }
+
+    /// What became of a run, in words.
+    pub fn end_words(&self, run: &Outcome) -> String {
+        if let Some(step) = run.diverged_at() {
+            return format!("diverged at step {}", thousands(step));
+        }
+        let found = self.stabilization(run);
+        match found.behavior {
+            Behavior::Stabilizes => format!("loss stabilized at {}", short(found.level)),
+            Behavior::CannotTell => "too short to tell".into(),
+            behavior => format!("loss {}", behavior.name()),
+        }
     }
 
     /// Levels of the loss, over the runs that stabilize.

@@ -49,8 +49,15 @@ pub fn thousands(n: u64) -> String {
     groups.join(",")
 }
 
-/// A series' name in words: `feature_sparsity_2` is "feature sparsity, layer 2".
+/// A series' name in words: `feature_sparsity_2` is "feature sparsity, layer 2", `feature_sparsity/block3` of a deep network is
+/// "feature sparsity, block3".
 pub fn probe_words(name: &str) -> String {
+    if let Some(what) = name.strip_prefix("jacobian_") {
+        return format!("{} of the Jacobian", what.replace('_', " "));
+    }
+    if let Some((what, place)) = name.split_once('/') {
+        return format!("{}, {place}", what.replace('_', " "));
+    }
     let (stem, layer) = match name.rsplit_once('_') {
         Some((stem, layer)) if layer.parse::<usize>().is_ok() => (stem, Some(layer)),
         _ => (name, None),
@@ -91,6 +98,8 @@ mod tests {
         assert_eq!(thousands(100_001), "100,001");
         assert_eq!(thousands(7), "7");
         assert_eq!(probe_words("feature_sparsity_2"), "feature sparsity, layer 2");
+        assert_eq!(probe_words("feature_sparsity/block3"), "feature sparsity, block3");
+        assert_eq!(probe_words("jacobian_effective_rank"), "effective rank of the Jacobian");
         assert_eq!(capitalized(&probe_words("train_loss")), "Train loss");
     }
 }

@@ -7,6 +7,7 @@ mod quadratic;
 mod runs;
 mod sde;
 mod toy;
+mod training;
 
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::Findings;
@@ -20,6 +21,7 @@ pub fn in_words(experiment: &Experiment) -> String {
         Findings::Toy(found) => toy::in_words(experiment, found),
         Findings::Phase(found) => phase::in_words(experiment, found),
         Findings::Advice(found) => advice::in_words(experiment, found),
-        Findings::Runs | Findings::Training(_) => runs::in_words(experiment),
+        Findings::Training(found) => training::in_words(experiment, found),
+        Findings::Runs => runs::in_words(experiment),
     }
 }

@@ -18,10 +18,11 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     stepwell(folder, arguments).output().unwrap()
 }
 
-/// Names of all files in a folder, sorted.
+/// Names of all files in a folder but the lock, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != ".stepwell-lock");
     names.sort();
     names
 }

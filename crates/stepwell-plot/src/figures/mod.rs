@@ -7,6 +7,7 @@ mod runs;
 mod sde;
 mod shapes;
 mod toy;
+mod training;
 
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::Findings;
@@ -16,7 +17,8 @@ use crate::figure::Figure;
 /// The picture of an experiment; `None` of one that has no picture.
 pub fn figure(experiment: &Experiment) -> Option<Figure> {
     match &experiment.findings {
-        Findings::Runs | Findings::Training(_) => Some(runs::figure(experiment)),
+        Findings::Runs => Some(runs::figure(experiment)),
+        Findings::Training(_) => Some(training::figure(experiment)),
         Findings::Published(found) => Some(published::figure(experiment, found)),
         Findings::Quadratic(found) => Some(quadratic::figure(experiment, found)),
         Findings::Sde(found) => Some(sde::figure(experiment, found)),

@@ -27,6 +27,11 @@ pub fn to_bytes(runs: &[Recorded]) -> Result<Vec<u8>, String> {
     writer.into_inner().map_err(|error| error.to_string())
 }
 
+/// A field of CSV, in quotes where it needs them.
+pub fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+}
+
 /// The runs of a table, in its order.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
 use crate::columns::PROPERTIES;
+use crate::records::csv::quoted;
 
 /// The values of a column; `None` is missing, which is not the same as NaN.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,11 +110,6 @@ fn write_column<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, 
     let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
     column.typed::<T>().write_batch(&present, Some(&levels), None)?;
     column.close()
-}
-
-/// A field of CSV, in quotes where it needs them.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
 }
 
 #[cfg(test)]
