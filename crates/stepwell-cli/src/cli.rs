@@ -307,24 +307,18 @@ pub struct TrainArgs {
     /// What computes: cpu, cuda, cuda:N or wgpu
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
-    /// Where results go [default: results/NAME]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     /// Go on from the last good checkpoint in the folder, to the same bytes
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
-    /// Replace what another run left in the folder
-    #[arg(long)]
-    pub overwrite: bool,
     /// Seconds between checkpoints; the end and a stop on request write one in any case
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     pub checkpoint_every: f64,
     /// Exit with 1 if a run diverges
     #[arg(long)]
     pub fail_on_diverge: bool,
-    /// Print JSON instead of the table
-    #[arg(long)]
-    pub json: bool,
+    /// What becomes of the results
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
 /// A share between 0 and 1, both left out.

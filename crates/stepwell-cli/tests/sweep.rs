@@ -197,7 +197,7 @@ fn what_is_wrong_with_a_sweep_is_said() {
         ),
         ("base = \"diagonal\"\nvariants = true\n[grid]\nschedule.step_size = [0.1]\n", "brings its own schedule"),
         ("base = \"nowhere.toml\"\n", "nowhere.toml"),
-        ("base = \"base.toml\"\nlong_runs = true\nruns_per_chunk = 3\n", "expected one of them"),
+        ("base = \"base.toml\"\nlong_runs = true\nruns_per_chunk = 3\n", "a long run has a file of its own"),
     ] {
         fs::write(at.join("bad.toml"), sweep).unwrap();
         let said = ends_with(3, at, &["sweep", "plan", "bad.toml"]);

@@ -14,6 +14,10 @@ use crate::pace::Clock;
 
 /// The name of the file in the folder of a run.
 pub const FILE: &str = "checkpoint.safetensors";
+/// The one before it, of a training.
+const PREVIOUS: &str = "checkpoint.previous.safetensors";
+/// What stands in each of our files, of runs and of trainings.
+const MARK: &str = r#""stepwell":"sha256:"#;
 /// A run that took less, in seconds, is not worth a file when it ends or is stopped.
 const SHORT: f64 = 0.2;
 /// What tells the run apart from all others.
@@ -97,14 +101,16 @@ pub fn remove_run(folder: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes the checkpoint in a folder, damaged or not, if it was one of ours.
+/// Removes the checkpoints in a folder, damaged or not, if they were ours.
 fn remove(folder: &Path) -> Result<(), StoreError> {
-    let path = folder.join(FILE);
-    let ours = || std::fs::read(&path).is_ok_and(|bytes| bytes.windows(RUN.len()).any(|at| at == RUN.as_bytes()));
-    if !path.exists() || !ours() {
-        return Ok(());
+    for name in [FILE, PREVIOUS] {
+        let path = folder.join(name);
+        let ours = || std::fs::read(&path).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|at| at == MARK.as_bytes()));
+        if path.exists() && ours() {
+            std::fs::remove_file(&path).map_err(|error| StoreError::failed(format!("{}: {error}", path.display())))?;
+        }
     }
-    std::fs::remove_file(&path).map_err(|error| StoreError::failed(format!("{}: {error}", path.display())))
+    Ok(())
 }
 
 /// A hash of what the run is.

@@ -24,7 +24,7 @@ fn list(folder: Option<&Path>, as_json: bool) -> Result<ExitCode, Failure> {
     let catalog = catalog(folder)?;
     let found: Vec<(DataSet, Option<Found>)> = DataSet::ALL.map(|set| (set, catalog.find(set).ok())).to_vec();
     if as_json {
-        print_json(&found.iter().map(|(set, found)| listed_json(*set, found.as_ref())).collect())?;
+        print_json(&found.iter().map(|(set, found)| listed_json(*set, found.as_ref())).collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = table(&["data set", "train", "test", "images", "classes", "found"]);
@@ -63,7 +63,7 @@ fn check(names: &[String], folder: Option<&Path>, as_json: bool) -> Result<ExitC
     let sets = if names.is_empty() { found_sets(&catalog)? } else { named_sets(names)? };
     let checks: Vec<Check> = sets.into_iter().map(|set| Check::of(&catalog, set)).collect();
     if as_json {
-        print_json(&checks.iter().map(Check::json).collect())?;
+        print_json(&checks.iter().map(Check::json).collect::<Vec<_>>())?;
     } else {
         print(&checks.iter().map(Check::text).collect::<String>())?;
     }

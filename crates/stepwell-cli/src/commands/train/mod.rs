@@ -1,27 +1,30 @@
 //! `stepwell train`: deep networks on images, stopped and resumed at will.
 
-pub mod report;
-pub mod session;
+pub mod place;
+pub mod settings;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use stepwell::outcome::Outcome;
 use stepwell_deep::checkpoint::CheckpointError;
 use stepwell_deep::engine::{Device, Engine, on_processor};
 use stepwell_deep::memory::{self, TrainingMemory, in_words};
 use stepwell_deep::training::{Status, TrainingError, TrainingImages, TrainingSpec};
+use stepwell_lab::experiment::Experiment;
+use stepwell_lab::findings::{self, Findings};
+use stepwell_lab::setting::Setting;
+use stepwell_store::checkpoints::RUNS;
+use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
-use self::report::Trained;
-use self::session::{Claim, Session, train};
+use self::place::Place;
 use crate::cli::TrainArgs;
 use crate::commands::data::catalog;
-use crate::commands::run::{is_a_run, stem};
+use crate::commands::run::stem;
+use crate::deliver::{Delivery, stopped};
 use crate::failure::{Failure, code};
-use crate::output::{print, print_json};
 use crate::spec_file;
-use stepwell_store::folder::Folder;
 
 /// Trains the network of a spec, or those of its variants.
 pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
@@ -34,41 +37,62 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let device = device(&args.device)?;
     fits(&name, &spec, &device)?;
     let catalog = catalog(args.data_dir.as_deref())?;
-    let out = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
-    let runs = runs(&spec, &out);
-    let folders = runs.iter().map(|(_, _, path)| Folder::claim(path, is_a_run)).collect::<Result<Vec<_>, _>>()?;
-    // the claims first: what cannot run is said before any image is read
-    let claim = match (args.resume, args.overwrite) {
-        (true, _) => Claim::Resume,
-        (_, true) => Claim::Overwrite,
-        _ => Claim::New,
+    let out = args.results.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
+    let question = format!("seed {}, on {}", spec.seed, args.device);
+    let command = format!("stepwell train - --device {}", args.device);
+    let heading = Heading::new(Kind::Train, question, command, Vec::new(), spec.to_toml());
+    // the claim first: what cannot run is said before any image is read
+    let claim = args.results.claim(if args.resume { Claim::Resume } else { Claim::New });
+    let folder = RunFolder::claim(&out, &heading, claim)?;
+    let delivery = Delivery::new(&folder, &heading, "figure", &args.results, started);
+    let experiment = match folder.at_hand()? {
+        Some(experiment) => delivery.again(experiment)?,
+        None => {
+            let runs = settings::labeled(&spec);
+            let places = (0..runs.len()).map(|k| Place::open(&place_of(&folder, runs.len(), k)));
+            let mut places = places.collect::<Result<Vec<_>, _>>()?;
+            let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(&name, &error))?;
+            let every = Duration::from_secs_f64(args.checkpoint_every);
+            let mut trained = Vec::new();
+            for ((label, spec), place) in runs.into_iter().zip(&mut places) {
+                let training = place.train(&spec, &images, &device, every, &label)?;
+                let outcomes = vec![settings::outcome(&training)];
+                trained.push(Setting { outcomes, ..settings::setting(label, &spec) });
+                if training.status() == Status::Running {
+                    break;
+                }
+            }
+            let experiment = experiment(&spec, trained);
+            if experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(|run| !run.has_ended()) {
+                folder.write_experiment(&experiment, &heading.command, args.results.format())?;
+                return Err(stopped(&folder));
+            }
+            delivery.of(experiment)?
+        }
     };
-    let mut sessions = Vec::new();
-    for ((label, spec, _), folder) in runs.iter().zip(&folders) {
-        sessions.push(Session::open(folder, label, spec, claim)?);
-    }
-    let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(&name, &error))?;
-    let every = Duration::from_secs_f64(args.checkpoint_every);
-    let mut trained = Vec::new();
-    for ((label, spec, _), session) in runs.iter().zip(&mut sessions) {
-        let training = train(session, spec, &images, &device, every, label)?;
-        let one = Trained::of(label, &training);
-        session.write_results(&one)?;
-        trained.push(one);
-    }
-    let summary = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "runs": trained.iter().map(Trained::json).collect::<Vec<_>>(),
-    });
-    if args.json {
-        print_json(&summary)?;
-    } else {
-        let table = report::table_of(&trained);
-        let seconds = started.elapsed().as_secs_f64();
-        print(&format!("{table}\nfiles    {}\ntime     {seconds:.1} s\n", out.display()))?;
-    }
-    let diverged = trained.iter().any(|one| matches!(one.status, Status::Diverged { .. }));
+    let diverged = experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(Outcome::diverged);
     Ok(if diverged && args.fail_on_diverge { ExitCode::from(code::FAILURE) } else { ExitCode::SUCCESS })
+}
+
+/// Where the checkpoints of the k-th training are: one training has the folder to itself.
+pub fn place_of(folder: &RunFolder, count: usize, k: usize) -> PathBuf {
+    if count == 1 { folder.path().into() } else { folder.path().join(RUNS).join(format!("{k:05}")) }
+}
+
+fn experiment(spec: &TrainingSpec, settings: Vec<Setting>) -> Experiment {
+    let found = findings::training::Training { parameters: parameters(spec), ..Default::default() };
+    Experiment {
+        title: spec.title.clone().unwrap_or_else(|| settings.first().map_or(String::new(), |one| one.label.clone())),
+        settings,
+        findings: Findings::Training(found),
+        step_size_unit: None,
+        notes: Vec::new(),
+    }
+}
+
+/// Number of parameters of the network.
+pub fn parameters(spec: &TrainingSpec) -> u64 {
+    spec.network().map_or(0, |network| network.layout().parameter_count() as u64)
 }
 
 /// A checked spec from its text.
@@ -113,16 +137,4 @@ pub fn refused(name: &str, error: &TrainingError) -> Failure {
         TrainingError::Data(error) => Failure::input(error.to_string()),
         TrainingError::Spec(error) => Failure::input(format!("{name}: {error}")),
     }
-}
-
-/// Label, spec and folder of each run: the spec's own, or one a variant in folders below.
-pub fn runs(spec: &TrainingSpec, out: &Path) -> Vec<(String, TrainingSpec, PathBuf)> {
-    if spec.variants.is_empty() {
-        let label = spec.title.clone().unwrap_or_else(|| "run".into());
-        return vec![(label, spec.clone(), out.to_path_buf())];
-    }
-    let one = |(k, variant): (usize, &stepwell_deep::training::VariantSpec)| {
-        (variant.label.clone(), spec.with_variant(variant), out.join(format!("run-{}", k + 1)))
-    };
-    spec.variants.iter().enumerate().map(one).collect()
 }

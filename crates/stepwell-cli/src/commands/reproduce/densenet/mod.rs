@@ -8,41 +8,30 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use stepwell::statistics::{Band, Share};
-use stepwell::verdict::Behavior;
-use stepwell::words::{percent, short, thousands};
+use stepwell::words::thousands;
 use stepwell_deep::engine::Device;
-use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
-use stepwell_plot::figure::Figure;
+use stepwell_deep::training::{TrainingImages, TrainingSpec};
+use stepwell_lab::experiment::Experiment;
+use stepwell_lab::findings::Findings;
+use stepwell_lab::findings::training::{StepSizes, Training};
+use stepwell_lab::setting::Setting;
+use stepwell_lab::training::observations;
+use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
 use self::estimate::{Costs, Left};
 use self::plan::{Choice, Plan};
 use self::side_by_side::SideBySide;
-use super::{DivergedRun, Reproduction, is_a_reproduction, present, seeds};
 use crate::cli::{ReproduceArgs, word};
 use crate::commands::data::catalog;
-use crate::commands::run::is_a_run;
-use crate::commands::train::report::{self, Trained, words};
-use crate::commands::train::session::{Claim, Session, train};
-use crate::commands::train::{device, fits, refused};
+use crate::commands::train::place::Place;
+use crate::commands::train::{device, fits, parameters, place_of, refused, settings};
+use crate::deliver::{Delivery, stopped};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{band_json, table};
-use crate::records_rows::{HEADER, append_csv, run_prefix};
-use stepwell_store::folder::Folder;
+use crate::remake::quoted;
 
 /// Time between checkpoints.
 const EVERY: Duration = Duration::from_secs(30);
-
-/// The settings with their runs, one a seed.
-struct Results {
-    plan: Plan,
-    settings: Vec<Vec<Trained>>,
-    observations: Vec<Observation>,
-    /// Whether an earlier call did some of it.
-    earlier: bool,
-}
 
 /// Trains each setting for each seed; what an earlier call left unfinished is gone on with.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
@@ -56,37 +45,98 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let set = plan.spec.data_set().map_err(|error| refused(NAME, &error.into()))?;
     catalog.find(set).map_err(|error| refused(NAME, &error.into()))?;
     fits(NAME, &plan.spec, &device)?;
-    let out = args.out.clone().unwrap_or_else(|| default_folder(&plan.choice));
-    let first_run = out.join(format!("seed-{}", plan.spec.seed)).join("run-1");
-    let folder = Folder::claim(&out, |path| is_a_reproduction(path) || is_a_run(&first_run))?;
+    let out = args.results.out.clone().unwrap_or_else(|| default_folder(&plan.choice));
+    let heading = heading(args, &plan);
+    let folder = RunFolder::claim(&out, &heading, args.results.claim(Claim::New))?;
+    let mut delivery = Delivery::new(&folder, &heading, "densenet", &args.results, started);
+    if let Some(experiment) = folder.at_hand()? {
+        delivery.again(experiment)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let first = plan.spec.seed;
     let seeds: Vec<TrainingSpec> =
-        (0..seeds(args)).map(|k| TrainingSpec { seed: plan.spec.seed + k, ..plan.spec.clone() }).collect();
+        (0..seeds(args)).map(|k| TrainingSpec { seed: first + k, ..plan.spec.clone() }).collect();
     let left = left(&folder, &seeds)?;
+    if left.steps < trained_steps(&seeds)? {
+        delivery.remark = "; earlier calls had done some or all of the training".into();
+    }
     eprint!("{}", about(&plan));
+    let settings = train(&folder, &seeds, &device, &left, |spec| {
+        TrainingImages::load(spec, &catalog).map_err(|error| refused(NAME, &error))
+    })?;
+    let experiment = experiment(&plan, settings);
+    if experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(|run| !run.has_ended()) {
+        folder.write_experiment(&experiment, &heading.command, args.results.format())?;
+        return Err(stopped(&folder));
+    }
+    delivery.of(experiment)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs per setting, unless told otherwise.
+fn seeds(args: &ReproduceArgs) -> u64 {
+    args.seeds.unwrap_or(1)
+}
+
+fn heading(args: &ReproduceArgs, plan: &Plan) -> Heading {
+    let options: String = args.deep.given().iter().map(|(flag, value)| format!(" {flag} {}", quoted(value))).collect();
+    let question = format!("densenet --seeds {}{options}", seeds(args));
+    let command = format!("stepwell reproduce {question}");
+    Heading::new(Kind::Reproduce, question, command, Vec::new(), plan.text.clone())
+}
+
+/// All trainings, seed by seed, each seed's side by side; those that were stopped are `Running`.
+fn train(
+    folder: &RunFolder,
+    seeds: &[TrainingSpec],
+    device: &Device,
+    left: &Left,
+    load: impl Fn(&TrainingSpec) -> Result<TrainingImages, Failure>,
+) -> Result<Vec<Setting>, Failure> {
+    let Some(one) = seeds.first() else { return Ok(Vec::new()) };
+    let runs = settings::labeled(one);
+    let side_by_side = SideBySide::of(runs.len(), one, device).map_err(|error| refused(NAME, &error.into()))?;
+    let mut trained: Vec<Setting> = runs.into_iter().map(|(label, spec)| settings::setting(label, &spec)).collect();
     let mut estimated = left.runs == 0;
-    let count = plan.spec.variants.len();
-    let side_by_side = SideBySide::of(count, &plan.spec, &device).map_err(|error| refused(NAME, &error.into()))?;
-    let mut settings: Vec<Vec<Trained>> = plan.spec.variants.iter().map(|_| Vec::new()).collect();
-    for spec in &seeds {
-        let images = TrainingImages::load(spec, &catalog).map_err(|error| refused(NAME, &error))?;
+    for (s, spec) in seeds.iter().enumerate() {
+        if interrupt::stopped() {
+            break;
+        }
+        let images = load(spec)?;
         if !estimated {
-            eprintln!("{}", estimate(spec, &images, &device, &left, side_by_side)?);
+            eprintln!("{}", estimate(spec, &images, device, left, side_by_side)?);
             estimated = true;
         }
-        let trained = side_by_side.map(count, |k| {
-            let (one, below) = one_run(&folder, spec, k)?;
-            let label = &spec.variants[k].label;
-            let mut session = Session::open(&below, label, &one, Claim::GoOn)?;
+        let runs = settings::labeled(spec);
+        let outcomes = side_by_side.map(runs.len(), |k| {
+            let (label, one) = &runs[k];
+            let mut place = Place::open(&run_place(folder, seeds, s, k))?;
             let shown = format!("{label}, seed {}", spec.seed);
-            let trained = Trained::of(label, &train(&mut session, &one, &images, &device, EVERY, &shown)?);
-            session.write_results(&trained)?;
-            Ok(trained)
+            Ok(settings::outcome(&place.train(one, &images, device, EVERY, &shown)?))
         })?;
-        settings.iter_mut().zip(trained).for_each(|(runs, one)| runs.push(one));
+        trained.iter_mut().zip(outcomes).for_each(|(setting, outcome)| setting.outcomes.push(outcome));
     }
-    let (observations, text) = (observations(&settings), plan.text.clone());
-    let earlier = left.steps < trained_steps(&seeds)?;
-    present(args, &folder, &text, &Results { plan, settings, observations, earlier }, started)
+    Ok(trained)
+}
+
+/// Where the checkpoints of the k-th run of the s-th seed are.
+fn run_place(folder: &RunFolder, seeds: &[TrainingSpec], s: usize, k: usize) -> PathBuf {
+    let variants = seeds[s].variants.len();
+    place_of(folder, variants * seeds.len(), s * variants + k)
+}
+
+fn experiment(plan: &Plan, settings: Vec<Setting>) -> Experiment {
+    let [small, large] = plan.step_sizes;
+    let step_sizes = StepSizes { small, large, source: plan.source.words().into() };
+    let observations = observations(&settings);
+    let found = Training { parameters: parameters(&plan.spec), step_sizes: Some(step_sizes), observations };
+    Experiment {
+        title: plan.spec.title.clone().unwrap_or_default(),
+        settings,
+        findings: Findings::Training(found),
+        step_size_unit: None,
+        notes: Vec::new(),
+    }
 }
 
 /// What stands before messages on the spec and its images.
@@ -101,20 +151,13 @@ fn default_folder(choice: &Choice) -> PathBuf {
     PathBuf::from(format!("results/densenet-{}-{}-{}", data.name(), word(setting), word(scale)))
 }
 
-/// Spec and folder of the k-th run of a seed.
-fn one_run(folder: &Folder, spec: &TrainingSpec, k: usize) -> Result<(TrainingSpec, Folder), Failure> {
-    let path = folder.path().join(format!("seed-{}", spec.seed)).join(format!("run-{}", k + 1));
-    Ok((spec.with_variant(&spec.variants[k]), Folder::create(&path)?))
-}
-
 /// What is left to do, of all runs. What cannot be gone on with is refused before anything is read or measured.
-fn left(folder: &Folder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
+fn left(folder: &RunFolder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
     let mut left = Left::default();
-    for spec in seeds {
+    for (s, spec) in seeds.iter().enumerate() {
         for k in 0..spec.variants.len() {
-            let (one, below) = one_run(folder, spec, k)?;
-            let session = Session::open(&below, &spec.variants[k].label, &one, Claim::GoOn)?;
-            left.add(session.step(), spec).map_err(|error| refused(NAME, &error.into()))?;
+            let place = Place::open(&run_place(folder, seeds, s, k))?;
+            left.add(place.step(), spec).map_err(|error| refused(NAME, &error.into()))?;
         }
     }
     Ok(left)
@@ -151,157 +194,13 @@ fn estimate(
 
 /// What is trained, and with which step sizes.
 fn about(plan: &Plan) -> String {
-    let network = plan.spec.network().map_or(0, |network| network.layout().parameter_count());
     let [small, large] = plan.step_sizes;
     format!(
         "{}, {} parameters
 step sizes {small} and {large}: {}
 ",
         plan.spec.title.as_deref().unwrap_or_default(),
-        thousands(network as u64),
+        thousands(parameters(&plan.spec)),
         plan.source.words()
     )
-}
-
-/// One of the paper's observations, counted over seeds.
-struct Observation {
-    statement: String,
-    between: String,
-    share: Share,
-    /// Medians of what is compared.
-    from_to: Option<(f64, f64)>,
-}
-
-impl Observation {
-    fn verdict(&self) -> &'static str {
-        match self.share {
-            Share { total: 0, .. } => "no run to tell",
-            share if share.low > 0.5 => "holds",
-            share if share.high < 0.5 => "does not hold",
-            share if share.hits == share.total => "seen, too few seeds to be sure",
-            share if share.hits == 0 => "not seen, too few seeds to be sure",
-            _ => "undecided",
-        }
-    }
-}
-
-/// The settings in the file's order: a small step, then decays from the earliest to the latest.
-fn observations(settings: &[Vec<Trained>]) -> Vec<Observation> {
-    let [small, early, .., late] = settings else { return Vec::new() };
-    let told = |one: &&Trained| !matches!(one.stabilization.behavior, Behavior::CannotTell | Behavior::Diverges);
-    let stable = late.iter().filter(|one| one.stabilization.behavior == Behavior::Stabilizes).count();
-    let mut found = vec![Observation {
-        statement: "the loss stabilizes while the step size is large".into(),
-        between: label(late),
-        share: Share::of(stable, late.iter().filter(told).count()),
-        from_to: None,
-    }];
-    let smaller = |name: &str, statement: String, a: &[Trained], b: &[Trained]| {
-        let pairs: Vec<(f64, f64)> = a
-            .iter()
-            .zip(b)
-            .filter(|(a, b)| !a.diverged() && !b.diverged())
-            .map(|(a, b)| (a.last(name), b.last(name)))
-            .collect();
-        let median = |of: fn(&(f64, f64)) -> f64| Band::of(&pairs.iter().map(of).collect::<Vec<_>>()).median;
-        Observation {
-            statement,
-            between: format!("{} → {}", label(a), label(b)),
-            share: Share::of(pairs.iter().filter(|(a, b)| b < a).count(), pairs.len()),
-            from_to: (!pairs.is_empty()).then(|| (median(|pair| pair.0), median(|pair| pair.1))),
-        }
-    };
-    found.push(smaller("test_error", "large steps give a smaller test error".into(), small, late));
-    let names: Vec<String> = late[0].records.series.iter().map(|series| series.name.to_string()).collect();
-    for name in names {
-        if name == "test_error" || name == "jacobian_effective_rank" || name.starts_with("feature_sparsity") {
-            found.push(smaller(&name, format!("the longer, the smaller the {}", words(&name)), early, late));
-        }
-    }
-    found
-}
-
-fn label(runs: &[Trained]) -> String {
-    runs.first().map_or(String::new(), |one| one.label.clone())
-}
-
-impl Reproduction for Results {
-    fn csv(&self) -> String {
-        let mut out = String::from(HEADER);
-        for one in self.settings.iter().flatten() {
-            append_csv(&mut out, &run_prefix(&one.label, one.seed), &one.records);
-        }
-        out
-    }
-
-    fn figure(&self) -> Result<Figure, Failure> {
-        let groups: Vec<&[Trained]> = self.settings.iter().map(Vec::as_slice).collect();
-        Ok(report::figure_of(self.plan.spec.title.as_deref().unwrap_or_default(), &groups))
-    }
-
-    fn summary(&self) -> Value {
-        let setting = |runs: &Vec<Trained>| json!({ "label": label(runs), "runs": runs.iter().map(Trained::json).collect::<Vec<_>>() });
-        let observation = |one: &Observation| {
-            json!({
-                "statement": one.statement, "between": one.between, "hits": one.share.hits, "seeds": one.share.total,
-                "interval": [one.share.low, one.share.high], "verdict": one.verdict(),
-                "medians": one.from_to.map(|(a, b)| [a, b]),
-            })
-        };
-        let finals = |runs: &Vec<Trained>| {
-            let values: Vec<f64> = runs.iter().map(|one| one.last("test_error")).collect();
-            json!({ "label": label(runs), "test_error": band_json(&Band::of(&values)) })
-        };
-        let plan = &self.plan;
-        let [small, large] = plan.step_sizes;
-        json!({
-            "version": env!("CARGO_PKG_VERSION"), "figure": "densenet", "title": plan.spec.title,
-            "data": plan.choice.data.name(), "setting": word(&plan.choice.setting), "scale": word(&plan.choice.scale),
-            "step_sizes": { "small": small, "large": large, "source": plan.source.words() },
-            "final": self.settings.iter().map(finals).collect::<Vec<_>>(),
-            "settings": self.settings.iter().map(setting).collect::<Vec<_>>(),
-            "observations": self.observations.iter().map(observation).collect::<Vec<_>>(),
-        })
-    }
-
-    fn diverged(&self) -> Vec<DivergedRun> {
-        let of = |one: &Trained| match one.status {
-            Status::Diverged { step } => Some(DivergedRun { label: one.label.clone(), seed: one.seed, step }),
-            _ => None,
-        };
-        self.settings.iter().flatten().filter_map(of).collect()
-    }
-
-    fn report(&self) -> String {
-        let seeds = self.settings.first().map_or(0, Vec::len);
-        let mut out = format!(
-            "{}{seeds} seed{} of start, images and order; values at the end.\n",
-            about(&self.plan),
-            if seeds == 1 { "" } else { "s" }
-        );
-        out += &format!("{}\n\nThe paper's observations, seed by seed\n", report::table_of_groups(&self.settings));
-        let mut table = table(&["observation", "between", "from → to", "seeds", "verdict"]);
-        for one in &self.observations {
-            let share = one.statement.contains("error") || one.statement.contains("sparsity");
-            let value = |v: f64| if share { format!("{:.2}%", 100.0 * v) } else { short(v) };
-            table.add_row([
-                one.statement.clone(),
-                one.between.clone(),
-                one.from_to.map_or("–".into(), |(a, b)| format!("{} → {}", value(a), value(b))),
-                format!(
-                    "{} of {} [{}, {}]",
-                    one.share.hits,
-                    one.share.total,
-                    percent(one.share.low),
-                    percent(one.share.high)
-                ),
-                one.verdict().to_string(),
-            ]);
-        }
-        out + &format!("{}\n\n", table.trim_fmt())
-    }
-
-    fn after_time(&self) -> String {
-        if self.earlier { "; earlier calls had done some or all of the training".into() } else { String::new() }
-    }
 }

@@ -5,13 +5,16 @@ use stepwell_deep::data::Part;
 use stepwell_deep::data::catalog::DataSet;
 use stepwell_deep::network::{Architecture, DenseNet};
 use stepwell_deep::training::TrainingSpec;
+use stepwell_lab::experiments::experiment;
 
 use crate::cli::{DenseNetArgs, ImageSet, Scale, Setting};
 use crate::commands::train::spec;
 use crate::failure::Failure;
 
 /// The spec of the default choice; the others are made from it.
-const SMALL: &str = include_str!("../../../../../../experiments/densenet-small.toml");
+fn default_text() -> &'static str {
+    experiment("densenet").expect("a spec of the program")
+}
 const NAME: &str = "densenet-small.toml";
 
 /// Where the step sizes come from.
@@ -31,7 +34,7 @@ impl Source {
     /// The source in words.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Searched => "found by a short search, see spec.toml",
+            Self::Searched => "found by a short search, see run.toml",
             Self::SearchedForAnother => "found by a short search for the same figure without --set",
             Self::OfResNet18 => {
                 "those published for ResNet-18; none are published for DenseNet, and these were not tried on it at this \
@@ -78,8 +81,8 @@ impl Plan {
         let (published, source) = choice.step_sizes();
         let step_sizes = [args.small_step_size.unwrap_or(published[0]), args.step_size.unwrap_or(published[1])];
         if choice == Choice::DEFAULT && args.sets.is_empty() && step_sizes == published {
-            let spec = spec(NAME, SMALL, &[], None)?;
-            return Ok(Self { choice, spec, text: SMALL.to_owned(), step_sizes, source });
+            let spec = spec(NAME, default_text(), &[], None)?;
+            return Ok(Self { choice, spec, text: default_text().to_owned(), step_sizes, source });
         }
         let mut spec = spec("densenet.toml", &choice.spec(step_sizes)?.to_toml(), &args.sets, None)?;
         if spec.variants.len() != 4 {
@@ -116,7 +119,7 @@ impl Choice {
 
     /// The default spec with the choice's differences, without a title.
     fn spec(self, [small, large]: [f64; 2]) -> Result<TrainingSpec, Failure> {
-        let mut spec = spec(NAME, SMALL, &[], None)?;
+        let mut spec = spec(NAME, default_text(), &[], None)?;
         spec.title = None;
         spec.data.set = self.data.name().to_owned();
         if self.scale == Scale::Paper {
@@ -228,7 +231,7 @@ mod tests {
     #[test]
     fn nothing_said_is_the_file_as_it_stands() {
         let default = plan(&DenseNetArgs::default());
-        assert_eq!((default.choice, default.text.as_str()), (Choice::DEFAULT, SMALL));
+        assert_eq!((default.choice, default.text.as_str()), (Choice::DEFAULT, default_text()));
         assert_eq!(default.text, plan(&args(ImageSet::FashionMnist, Setting::Basic, Scale::Small)).text);
         // what the code says of the file, the file says too
         let [small, large] = default.step_sizes;
