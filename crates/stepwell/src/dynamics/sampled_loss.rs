@@ -43,19 +43,32 @@ impl SampledLoss {
         self.left = if self.block + 1 < BLOCKS { self.start(self.block + 1) - step } else { u64::MAX };
     }
 
-    /// Adds what a step saw: the mean of `r_i^2` over its batch. Every dynamics calls it once per step.
+    /// Adds what a step saw: the mean of `r_i^2` over its batch. Every dynamics does so once per step, here or by a [`Meter`].
     #[inline(always)]
     pub fn add(&mut self, mean_square_residual: f64) {
-        self.sums[self.block] += mean_square_residual;
-        self.left -= 1;
-        if self.left == 0 {
-            self.next_block();
-        }
+        let mut meter = self.meter();
+        meter.add(mean_square_residual, self);
+        self.put(meter);
+    }
+
+    /// The sum of the block that the run is in, to be held in registers by a loop over steps and [put](Self::put) back after it.
+    #[inline(always)]
+    pub fn meter(&self) -> Meter {
+        Meter { sum: self.sums[self.block], left: self.left }
+    }
+
+    /// Takes a meter back.
+    #[inline(always)]
+    pub fn put(&mut self, meter: Meter) {
+        self.sums[self.block] = meter.sum;
+        self.left = meter.left;
     }
 
     #[cold]
-    fn next_block(&mut self) {
+    fn next_block(&mut self, full: f64) -> Meter {
+        self.sums[self.block] = full;
         self.go_to(self.start(self.block + 1));
+        self.meter()
     }
 
     /// The sums, one per block.
@@ -66,6 +79,25 @@ impl SampledLoss {
     /// Number of steps of each block.
     pub fn steps_per_block(&self) -> [u64; BLOCKS] {
         std::array::from_fn(|block| self.start(block + 1) - self.start(block))
+    }
+}
+
+/// The sum of one block, apart from the others: a loop over steps adds to it without touching memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Meter {
+    sum: f64,
+    left: u64,
+}
+
+impl Meter {
+    /// Adds what a step saw; goes on with the next block of `sampled` where this one is full.
+    #[inline(always)]
+    pub fn add(&mut self, mean_square_residual: f64, sampled: &mut SampledLoss) {
+        self.sum += mean_square_residual;
+        self.left -= 1;
+        if self.left == 0 {
+            *self = sampled.next_block(self.sum);
+        }
     }
 }
 

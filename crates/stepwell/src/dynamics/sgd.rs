@@ -29,6 +29,7 @@ impl Dynamics for Sgd {
         let scale = problem.loss.slope() * problem.loss.batch_scale(samples.len());
         let State { theta, tape, gradient, sampled } = state;
         let (theta, gradient) = (&mut **theta, &mut **gradient);
+        let mut meter = sampled.meter();
         let mut taken = 0;
         for block in step_sizes.chunks(BLOCK) {
             self.indices.clear();
@@ -38,9 +39,10 @@ impl Dynamics for Sgd {
             for (t, &eta) in block.iter().enumerate() {
                 let r = problem.loss.residual(prediction, samples.y[i]);
                 if !is_bounded(r) {
+                    sampled.put(meter);
                     return taken + t;
                 }
-                sampled.add(r * r);
+                meter.add(r * r, sampled);
                 let next = self.indices.get(t + 1).map_or(i, |&next| next as usize);
                 let w = (eta * scale) * r;
                 prediction = model.step_and_predict(theta, samples.x.row(i), tape, w, samples.x.row(next), gradient);
@@ -48,6 +50,7 @@ impl Dynamics for Sgd {
             }
             taken += block.len();
         }
+        sampled.put(meter);
         taken
     }
 

@@ -11,10 +11,12 @@ pub(super) struct Layer {
 }
 
 impl Layer {
+    #[inline(always)]
     pub(super) fn weights(&self) -> usize {
         self.fan_in * self.width
     }
 
+    #[inline(always)]
     pub(super) fn parameters(&self) -> usize {
         self.weights() + if self.bias { self.width } else { 0 }
     }
