@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ["stepwell", "stepwell-deep", "stepwell-lab", "stepwell-store", "stepwell-plot", "stepwell-cli"]
 NEIGHBORS = [{"stepwell-store", "stepwell-plot"}]
 # still in circles: the command line, whose rooms move to lab, store and plot one by one, and the deep crate as it is inside
-OPEN = {"stepwell-cli", "stepwell-deep"}
+OPEN = {"stepwell-deep"}
 
 
 def arrows_up(crate):

@@ -10,7 +10,6 @@ use stepwell_store::run_folder::{Format, Heading, RunFolder};
 
 use crate::cli::ResultArgs;
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::output::{print, print_json};
 use crate::print::in_words;
 
@@ -91,9 +90,7 @@ impl<'a> Delivery<'a> {
 /// The end of a command that was stopped.
 pub fn stopped(folder: &RunFolder) -> Failure {
     let place = folder.path().display();
-    interrupt::failure(format!(
-        "interrupted; what was computed lies in {place}, and the same command goes on from there"
-    ))
+    Failure::halted(format!("interrupted; what was computed lies in {place}, and the same command goes on from there"))
 }
 
 fn runs_text(experiment: &Experiment) -> String {

@@ -6,25 +6,7 @@ use stepwell_lab::error::LabError;
 use stepwell_plot::PlotError;
 use stepwell_store::error::{Kind, StoreError};
 
-/// The codes that the program ends with, beside 0.
-pub mod code {
-    /// Something failed that is no fault of the input.
-    pub const FAILURE: u8 = 1;
-    /// A wrong command line.
-    pub const USAGE: u8 = 2;
-    /// A bad spec or bad data.
-    pub const INPUT: u8 = 3;
-    /// Some runs of a sweep failed.
-    pub const SOME_FAILED: u8 = 4;
-    /// Another process works on the folder.
-    pub const LOCKED: u8 = 5;
-    /// A file of results is damaged.
-    pub const CORRUPT: u8 = 6;
-    /// Stopped on request; to be resumed.
-    pub const STOPPED: u8 = 75;
-    /// Stopped by the user; what was recorded is kept.
-    pub const INTERRUPTED: u8 = 130;
-}
+use crate::{code, interrupt};
 
 /// A message for the user and the exit code that goes with it.
 #[derive(Debug)]
@@ -59,9 +41,10 @@ impl Failure {
         Self { code: code::FAILURE, message: message.into() }
     }
 
-    /// Stopped by the user.
-    pub fn interrupted(message: impl Into<String>) -> Self {
-        Self { code: code::INTERRUPTED, message: message.into() }
+    /// The end of a program that was stopped: 130 after Ctrl-C, 75 (resume me) after TERM.
+    pub fn halted(message: impl Into<String>) -> Self {
+        let code = if interrupt::was_terminated() { code::STOPPED } else { code::INTERRUPTED };
+        Self { code, message: message.into() }
     }
 
     /// The failure of a laboratory's error that is not about a spec.
@@ -70,7 +53,7 @@ impl Failure {
             LabError::Spec(error) => Self::input(error.to_string()),
             LabError::Usage(message) => Self::usage(message),
             LabError::Failed(message) => Self::other(message),
-            LabError::Stopped => crate::interrupt::failure("stopped on request"),
+            LabError::Stopped => Self::halted("stopped on request"),
             LabError::Outside(error) => match error.downcast::<StoreError>() {
                 Ok(error) => (*error).into(),
                 Err(error) => Self::other(error.to_string()),

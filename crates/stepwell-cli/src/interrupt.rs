@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::failure::{Failure, code};
+use crate::code;
 
 /// Signals so far.
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
@@ -58,7 +58,7 @@ pub fn stopped() -> bool {
     SIGNALS.load(Ordering::SeqCst) > IGNORED.load(Ordering::SeqCst)
 }
 
-/// The end of a program that was stopped: 130 after Ctrl-C, 75 (resume me) after TERM.
-pub fn failure(message: impl Into<String>) -> Failure {
-    if TERMINATED.load(Ordering::SeqCst) { Failure::stopped(message) } else { Failure::interrupted(message) }
+/// Whether the first signal was a request to end (TERM, HUP), not Ctrl-C.
+pub fn was_terminated() -> bool {
+    TERMINATED.load(Ordering::SeqCst)
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod cli;
+mod code;
 mod commands;
 mod deliver;
 mod failure;

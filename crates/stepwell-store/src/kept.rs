@@ -21,7 +21,7 @@ pub const FILE: &str = "outcomes.bin";
 /// What tells the run apart from all others.
 const RUN: &str = "stepwell.run";
 
-/// Keeps the outcomes of runs that `inner` watches, once they have come to their ends.
+/// Keeps the outcomes of runs that `inner` watches, once they have come to their ends; not those with rows of numbers.
 pub struct KeptOutcomes<'a> {
     inner: &'a dyn Watch,
     inputs: String,
@@ -115,7 +115,8 @@ impl Watch for KeptOutcomes<'_> {
 
     fn ended(&self, job: &Job<'_>, run: &dyn Drive, pace: &Pace) -> Result<(), LabError> {
         let mut outcome = run.outcome();
-        if outcome.has_ended() {
+        // rows of numbers would take more room than time
+        if outcome.has_ended() && outcome.records.series.iter().all(|series| series.width == 1) {
             if !job.keeps_parameters {
                 outcome.parameters = Vec::new();
             }

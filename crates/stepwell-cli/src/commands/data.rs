@@ -9,7 +9,8 @@ use stepwell_deep::data::catalog::{Catalog, DataSet, Found};
 use stepwell_deep::data::{DataError, Expected, Fault, Part};
 
 use crate::cli::DataCommand;
-use crate::failure::{Failure, code};
+use crate::code;
+use crate::failure::Failure;
 use crate::output::{print, print_json, table};
 
 /// Lists or checks data sets.

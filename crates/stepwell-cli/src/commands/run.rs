@@ -16,8 +16,9 @@ use stepwell_store::tensorboard;
 
 use crate::checkpoint::{every, warn};
 use crate::cli::RunArgs;
+use crate::code;
 use crate::deliver::{Delivery, stopped};
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 use crate::interrupt;
 use crate::learned::Learned;
 use crate::results::{named, read};

@@ -12,7 +12,8 @@ use stepwell::theory::toy_certificates::{
 };
 
 use crate::cli::{BoundSide, VerifyArgs};
-use crate::failure::{Failure, code};
+use crate::code;
+use crate::failure::Failure;
 use crate::output::{print, print_json, table};
 
 /// The names that take numbers of the user's; the last is no claim of the notes.

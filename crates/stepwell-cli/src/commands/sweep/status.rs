@@ -8,7 +8,8 @@ use stepwell::words::{share_text, thousands};
 use stepwell_store::sweep::folder::SweepFolder;
 
 use super::args::StatusArgs;
-use crate::failure::{Failure, code};
+use crate::code;
+use crate::failure::Failure;
 use crate::output::{print, print_json};
 
 /// Runs it.

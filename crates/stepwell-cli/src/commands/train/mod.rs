@@ -20,10 +20,11 @@ use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
 use self::place::Place;
 use crate::cli::TrainArgs;
+use crate::code;
 use crate::commands::data::catalog;
 use crate::commands::run::stem;
 use crate::deliver::{Delivery, stopped};
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 use crate::spec_file;
 
 /// Trains the network of a spec, or those of its variants.
