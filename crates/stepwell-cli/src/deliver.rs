@@ -55,6 +55,9 @@ impl<'a> Delivery<'a> {
     /// If it cannot be drawn, written or printed.
     pub fn again(&self, experiment: Experiment) -> Result<Experiment, Failure> {
         self.folder.keep_all();
+        if !self.folder.names().iter().any(|name| name == self.format.file()) {
+            self.folder.write_experiment(&experiment, &self.heading.command, self.format)?;
+        }
         self.draw(&experiment)?;
         self.tell(&experiment, "; results were at hand, and nothing was computed (--overwrite computes them again)")?;
         Ok(experiment)

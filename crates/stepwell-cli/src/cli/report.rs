@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// `report`.
 #[derive(Args)]
 pub struct ReportArgs {
-    /// Folders of results of run, reproduce or sweep
+    /// Folders of results of any command, mixed ones included
     #[arg(required = true, value_name = "DIR")]
     pub folders: Vec<PathBuf>,
     /// The file; its ending says what it is: .html, .svg, .png or .pdf [default: report.html]
@@ -25,7 +25,7 @@ pub struct ReportArgs {
     /// Width of the PDF in inches; below 4 panels stand in one column
     #[arg(long, value_name = "INCHES", default_value_t = 6.75, value_parser = inches)]
     pub width: f32,
-    /// Event files for TensorBoard, a folder a run below LOGDIR
+    /// Event files for TensorBoard, a folder per run below LOGDIR
     #[arg(long, value_name = "LOGDIR", group = "format", conflicts_with = "out")]
     pub tensorboard: Option<PathBuf>,
     /// Only these series (train_loss,rank,step_size, say)

@@ -24,6 +24,16 @@ pub enum Format {
     Parquet,
 }
 
+impl Format {
+    /// The name of the file.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Csv => CSV,
+            Self::Parquet => PARQUET,
+        }
+    }
+}
+
 const SUMMARY: &str = "summary.json";
 const CSV: &str = "records.csv";
 const PARQUET: &str = "records.parquet";
