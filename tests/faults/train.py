@@ -21,7 +21,7 @@ training = { batch = 25, steps = 300, micro_batch = 10, momentum = 0.9, weight_d
 schedule = { step_size = 0.05, decay = [{ at = 0.5, divide_by = 10.0 }] }
 record = { every = 20, train_images = 200, sparsity_images = 100, neurons = 200 }
 """
-FILES = ["checkpoint.safetensors", "records.csv", "run.toml", "summary.json", "figure.svg", "figure.png"]
+FILES = ["checkpoint.safetensors", "records.csv", "run.toml", "summary.json", "figure.svg", "figure.png", "sha256sums.txt"]
 
 
 def main():
@@ -42,7 +42,7 @@ def main():
             child = subprocess.Popen([*train, "--out", "killed", *resume], stdout=subprocess.DEVNULL)
             try:
                 child.wait(random.uniform(0.05, 1.2 * seconds / kills))
-                if Path("killed/summary.json").exists():
+                if Path("killed/sha256sums.txt").exists():
                     break
             except subprocess.TimeoutExpired:
                 child.kill()
@@ -50,7 +50,7 @@ def main():
                 done += 1
         subprocess.run([*train, "--out", "killed", "--resume"], check=True, stdout=subprocess.DEVNULL)
         different = [f for f in FILES if Path("whole", f).read_bytes() != Path("killed", f).read_bytes()]
-        left = [f.name for f in Path("killed").iterdir() if f.name.startswith(".checkpoint-")]
+        left = [f.name for f in Path("killed").iterdir() if f.name.startswith(".stepwell-") and f.name != ".stepwell-lock"]
         print(f"{done} kills in {tries} starts; {len(FILES) - len(different)} of {len(FILES)} files equal to the byte")
         assert not different, different
         assert not left, left
@@ -61,6 +61,8 @@ def main():
         data = bytearray(newest.read_bytes())
         data[len(data) // 2] ^= 1
         newest.write_bytes(data)
+        # results that are complete would be taken as they are
+        Path("killed/sha256sums.txt").unlink()
         again = subprocess.run([*train, "--out", "killed", "--resume"], check=True, capture_output=True, text=True)
         assert "is damaged" in again.stderr and "going on from the one before" in again.stderr, again.stderr
         assert newest.read_bytes() == Path("whole/checkpoint.safetensors").read_bytes()

@@ -49,6 +49,19 @@ impl<'a> Delivery<'a> {
         Ok(experiment)
     }
 
+    /// The same of trainings, of which some may have been stopped: then what was recorded is written.
+    ///
+    /// # Errors
+    /// That it was stopped; and as of [`Delivery::of`].
+    #[cfg(feature = "deep")]
+    pub fn of_trainings(&self, experiment: Experiment) -> Result<Experiment, Failure> {
+        if experiment.settings.iter().flat_map(|setting| &setting.outcomes).all(|run| run.has_ended()) {
+            return self.of(experiment);
+        }
+        self.folder.write_experiment(&experiment, &self.heading.command, self.format)?;
+        Err(stopped(self.folder))
+    }
+
     /// Draws and prints an experiment that lies in the folder already.
     ///
     /// # Errors

@@ -12,9 +12,9 @@ use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::pace::Clock;
 
-/// The name of the file in the folder of a run.
+/// The name of the newest checkpoint in the folder of a run.
 pub const FILE: &str = "checkpoint.safetensors";
-/// The one before it, of a training.
+/// The one before it, which stays until there is a newer one.
 const PREVIOUS: &str = "checkpoint.previous.safetensors";
 /// What stands in each of our files, of runs and of trainings.
 const MARK: &str = r#""stepwell":"sha256:"#;
@@ -28,6 +28,7 @@ pub struct Checkpoints<'a> {
     inner: &'a dyn Watch,
     place: Box<dyn Fn(&Job<'_>) -> PathBuf + Sync + 'a>,
     every: f64,
+    short: f64,
     clock: Clock,
     warn: &'a (dyn Fn(&str) + Sync),
 }
@@ -41,25 +42,48 @@ impl<'a> Checkpoints<'a> {
         warn: &'a (dyn Fn(&str) + Sync),
         place: impl Fn(&Job<'_>) -> PathBuf + Sync + 'a,
     ) -> Self {
-        Self { inner, place: Box::new(place), every, clock: Clock::start(), warn }
+        Self { inner, place: Box::new(place), every, short: SHORT, clock: Clock::start(), warn }
     }
 
-    /// Reads the checkpoint, where there is one of this run.
-    fn read(&self, job: &Job<'_>, path: &Path) -> Option<Container> {
-        let bytes = std::fs::read(path).ok()?;
-        let why = match from_bytes(&bytes) {
-            Ok(found) if found.metadata.get(RUN) == Some(&identity(job)) => return Some(found),
-            Ok(_) => "was taken of another run, or with other data".to_string(),
-            Err(damaged) => damaged.to_string(),
-        };
-        (self.warn)(&format!("{}: {why}; the run starts anew", path.display()));
+    /// The same where the last checkpoint is a result itself, of however short a run.
+    pub fn to_keep(self) -> Self {
+        Self { short: 0.0, ..self }
+    }
+
+    /// The newest sound checkpoint of this run in a folder, where there is one.
+    fn read(&self, job: &Job<'_>, folder: &Path) -> Option<Container> {
+        let mut wrong = None;
+        for name in [FILE, PREVIOUS] {
+            let Ok(bytes) = std::fs::read(folder.join(name)) else { continue };
+            let why = match from_bytes(&bytes) {
+                Ok(found) if found.metadata.get(RUN) == Some(&identity(job)) => {
+                    let step: String = found.word("step").unwrap_or_default();
+                    wrong
+                        .iter()
+                        .for_each(|why| (self.warn)(&format!("{why}; going on from the one before, of step {step}")));
+                    return Some(found);
+                }
+                Ok(_) => "was taken of another run, or with other data".to_string(),
+                Err(damaged) => damaged.to_string(),
+            };
+            wrong.get_or_insert_with(|| format!("{}: {why}", folder.join(name).display()));
+        }
+        wrong.iter().for_each(|why| (self.warn)(&format!("{why}; the run starts anew")));
         None
     }
 
     fn write(&self, job: &Job<'_>, run: &dyn Drive) -> Result<(), StoreError> {
         let mut container = run.save();
         container.metadata.insert(RUN.into(), identity(job));
-        Folder::create(&(self.place)(job))?.write(FILE, &to_bytes(&container)?).map(|_| ())
+        let folder = Folder::create(&(self.place)(job))?;
+        let bytes = to_bytes(&container)?;
+        let (newest, previous) = (folder.path().join(FILE), folder.path().join(PREVIOUS));
+        // the one before stays where it is until there is a newer one
+        if newest.exists() {
+            std::fs::rename(&newest, &previous)
+                .map_err(|error| StoreError::failed(format!("{}: {error}", previous.display())))?;
+        }
+        folder.write(FILE, &bytes).map(|_| ())
     }
 }
 
@@ -118,9 +142,14 @@ fn identity(job: &Job<'_>) -> String {
     sha256(format!("{}\n{}", env!("CARGO_PKG_VERSION"), job.description).as_bytes())
 }
 
+/// The sound checkpoint in a folder that is the newest.
+pub fn newest(folder: &Path) -> Option<Container> {
+    [FILE, PREVIOUS].into_iter().find_map(|name| from_bytes(&std::fs::read(folder.join(name)).ok()?).ok())
+}
+
 /// How many steps the run in a folder has taken up to its checkpoint.
 pub fn steps_taken(folder: &Path) -> Option<u64> {
-    from_bytes(&std::fs::read(folder.join(FILE)).ok()?).ok()?.word("step").ok()
+    newest(folder)?.word("step").ok()
 }
 
 impl Watch for Checkpoints<'_> {
@@ -129,9 +158,10 @@ impl Watch for Checkpoints<'_> {
     }
 
     fn begins(&self, job: &Job<'_>, run: &mut dyn Drive) -> Result<(), LabError> {
-        let path = (self.place)(job).join(FILE);
-        if let Some(found) = self.read(job, &path) {
-            let refused = |why| StoreError::corrupt(format!("{}: {why}; remove it to start anew", path.display()));
+        let folder = (self.place)(job);
+        if let Some(found) = self.read(job, &folder) {
+            let place = folder.display();
+            let refused = |why| StoreError::corrupt(format!("{place}: {why}; remove its checkpoints to start anew"));
             run.resume(&found).map_err(refused)?;
         }
         self.inner.begins(job, run)
@@ -150,7 +180,7 @@ impl Watch for Checkpoints<'_> {
 
     fn ended(&self, job: &Job<'_>, run: &dyn Drive, pace: &Pace) -> Result<(), LabError> {
         let took = pace.began.map_or(0.0, |began| self.clock.seconds() - began);
-        if took >= SHORT || (self.place)(job).join(FILE).exists() {
+        if took >= self.short || (self.place)(job).join(FILE).exists() {
             self.write(job, run)?;
         }
         self.inner.ended(job, run, pace)

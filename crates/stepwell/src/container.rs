@@ -72,7 +72,8 @@ impl Container {
         }
     }
 
-    fn put_status(&mut self, status: Status) {
+    /// Says whether a run goes on, or how it ended.
+    pub fn put_status(&mut self, status: Status) {
         let word = match status {
             Status::Running => "running",
             Status::Finished => "finished",
@@ -84,7 +85,11 @@ impl Container {
         }
     }
 
-    fn status(&self) -> Result<Status, Lacks> {
+    /// What [`Container::put_status`] said.
+    ///
+    /// # Errors
+    /// If nothing of the kind was said.
+    pub fn status(&self) -> Result<Status, Lacks> {
         match self.word::<String>("status")?.as_str() {
             "running" => Ok(Status::Running),
             "finished" => Ok(Status::Finished),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use stepwell::spec::SpecError;
 use stepwell::words::short;
-use stepwell_deep::checkpoint::{Checkpoint, CheckpointFolder};
+use stepwell_deep::checkpoint::{CheckpointError, spec_of, weights_of};
 use stepwell_deep::data::Part;
 use stepwell_deep::data::catalog::Catalog;
 use stepwell_deep::engine::{Device, on_processor};
@@ -17,6 +17,8 @@ use stepwell_deep::metrics::{
 };
 use stepwell_deep::network::{Mode, Network, Weights};
 use stepwell_deep::training::{TrainingImages, TrainingSpec};
+use stepwell_store::checkpoints::newest;
+use stepwell_store::container::from_bytes;
 
 use super::data::catalog;
 use super::train::{device, refused};
@@ -52,21 +54,21 @@ struct Loaded {
 impl Loaded {
     fn open(args: &NetworkArgs) -> Result<Self, Failure> {
         let place = args.checkpoint.display();
-        let corrupt = |error| Failure::corrupt(format!("{place}: {error}"));
+        let corrupt = |error: CheckpointError| Failure::corrupt(format!("{place}: {error}"));
         let checkpoint = if args.checkpoint.is_dir() {
-            let found = CheckpointFolder::new(&args.checkpoint).load().map_err(corrupt)?;
-            found.ok_or_else(|| Failure::input(format!("{place}: holds no checkpoint of `stepwell train`")))?.checkpoint
+            let lacks = || Failure::input(format!("{place}: holds no sound checkpoint of `stepwell train`"));
+            newest(&args.checkpoint).ok_or_else(lacks)?
         } else {
-            let bytes = fs::read(&args.checkpoint);
-            Checkpoint::read(bytes.map_err(|error| Failure::input(format!("{place}: {error}")))?).map_err(corrupt)?
+            let bytes = fs::read(&args.checkpoint).map_err(|error| Failure::input(format!("{place}: {error}")))?;
+            from_bytes(&bytes).map_err(|error| Failure::corrupt(format!("{place}: {error}")))?
         };
-        let spec = checkpoint.spec().map_err(corrupt)?;
+        let spec = spec_of(&checkpoint).map_err(corrupt)?;
         let network = spec.network().map_err(|error| Failure::input(format!("{place}: {error}")))?;
         let device = device(&args.device)?;
-        let weights = checkpoint.weights(&network, &device).map_err(corrupt)?;
+        let weights = weights_of(&checkpoint, &network, &device).map_err(corrupt)?;
         let catalog = catalog(args.data_dir.as_deref())?;
         let count = args.images.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-        let (step, place) = (checkpoint.step(), place.to_string());
+        let (step, place) = (checkpoint.word("step").unwrap_or(0), place.to_string());
         Ok(Self { spec, step, network, weights, device, catalog, place, count })
     }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use stepwell::tensor::{Tensor as Named, Values};
 
 use super::Network;
 use super::weights::{Running, Weights, values, vector};
-use crate::engine::Device;
+use crate::engine::{Device, Tensor};
 
 /// Why a file does not hold the weights of a network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,43 +21,47 @@ pub enum FileError {
     Mismatch(Vec<String>),
 }
 
-/// A named array of the file: where it belongs, its shape, its numbers.
-type Entry = (String, Vec<usize>, Vec<f32>);
-
 impl Network {
-    /// The bytes of a .safetensors file: parameters, then `running_mean`, `running_var` and `num_batches_tracked` of each
-    /// batch normalization.
+    /// The weights by their names: parameters, then `running_mean`, `running_var` and `num_batches_tracked` of each batch
+    /// normalization.
+    ///
+    /// # Panics
+    /// If `weights` are those of another network.
+    pub fn tensors(&self, weights: &Weights) -> Vec<Named> {
+        let named = |name: String, shape: Vec<usize>, tensor: &Tensor<1>| Named {
+            name,
+            shape,
+            values: Values::F32(values(tensor.clone())),
+        };
+        let parameters = self.layout.parameters().iter().zip(&weights.parameters);
+        let mut out: Vec<Named> =
+            parameters.map(|(p, tensor)| named(p.name.clone(), p.shape.clone(), tensor)).collect();
+        for ((name, channels), running) in self.layout.normalizations().iter().zip(&weights.running) {
+            out.push(named(format!("{name}.running_mean"), vec![*channels], &running.mean));
+            out.push(named(format!("{name}.running_var"), vec![*channels], &running.variance));
+        }
+        for ((name, _), running) in self.layout.normalizations().iter().zip(&weights.running) {
+            let (name, values) = (format!("{name}.num_batches_tracked"), Values::U64(vec![running.batches]));
+            out.push(Named { name, shape: Vec::new(), values });
+        }
+        out
+    }
+
+    /// The weights of such tensors.
+    ///
+    /// # Errors
+    /// If tensors are missing, unexpected or of another shape; then it names them all.
+    pub fn from_tensors(&self, tensors: &[Named], device: &Device) -> Result<Weights, FileError> {
+        let bytes = safetensors_of(tensors).map_err(|error| FileError::Format(error.to_string()))?;
+        self.from_safetensors(&bytes, device)
+    }
+
+    /// The bytes of a .safetensors file with these tensors.
     ///
     /// # Panics
     /// If `weights` are those of another network.
     pub fn to_safetensors(&self, weights: &Weights) -> Vec<u8> {
-        let mut entries: Vec<Entry> = Vec::new();
-        for (parameter, tensor) in self.layout.parameters().iter().zip(&weights.parameters) {
-            entries.push((parameter.name.clone(), parameter.shape.clone(), values(tensor.clone())));
-        }
-        for ((name, channels), running) in self.layout.normalizations().iter().zip(&weights.running) {
-            entries.push((format!("{name}.running_mean"), vec![*channels], values(running.mean.clone())));
-            entries.push((format!("{name}.running_var"), vec![*channels], values(running.variance.clone())));
-        }
-        let counts = self.layout.normalizations().iter().zip(&weights.running).map(|((name, _), running)| {
-            (
-                format!("{name}.num_batches_tracked"),
-                Vec::new(),
-                (running.batches as i64).to_le_bytes().to_vec(),
-                Dtype::I64,
-            )
-        });
-        let arrays: Vec<(String, Vec<usize>, Vec<u8>, Dtype)> = entries
-            .into_iter()
-            .map(|(name, shape, values)| {
-                (name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect(), Dtype::F32)
-            })
-            .chain(counts)
-            .collect();
-        let views = arrays.iter().map(|(name, shape, bytes, dtype)| {
-            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).expect("as many bytes as the shape says"))
-        });
-        safetensors::serialize(views, None).expect("names and sizes are in order")
+        safetensors_of(&self.tensors(weights)).expect("names and sizes are in order")
     }
 
     /// Weights from the bytes of a .safetensors file. Arrays may be f32 or f64 (rounded); `num_batches_tracked` may be
@@ -89,6 +94,21 @@ impl Network {
         problems.extend(unexpected.into_iter().map(|name| format!("{name}: unexpected")));
         if problems.is_empty() { Ok(Weights { parameters, running }) } else { Err(FileError::Mismatch(problems)) }
     }
+}
+
+/// A file as PyTorch writes it: counters are signed there.
+fn safetensors_of(tensors: &[Named]) -> Result<Vec<u8>, SafeTensorError> {
+    let encoded = |tensor: &Named| match &tensor.values {
+        Values::F32(values) => (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()),
+        Values::F64(values) => (Dtype::F64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Values::U64(values) => (Dtype::I64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+    };
+    let arrays: Vec<(Dtype, Vec<u8>)> = tensors.iter().map(encoded).collect();
+    let mut views = Vec::new();
+    for (tensor, (dtype, bytes)) in tensors.iter().zip(&arrays) {
+        views.push((tensor.name.as_str(), TensorView::new(*dtype, tensor.shape.clone(), bytes)?));
+    }
+    safetensors::serialize(views, None)
 }
 
 /// Takes arrays out of a file and notes what is wrong with them.

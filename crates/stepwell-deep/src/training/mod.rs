@@ -14,11 +14,12 @@ pub use stepwell::run::Status;
 
 use std::sync::Arc;
 
+use stepwell::container::Container;
 use stepwell::record::Records;
 use stepwell::schedule::Schedule;
 use stepwell::spec::SpecError;
 
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{self, CheckpointError};
 use crate::data::DataError;
 use crate::data::augment::Augment;
 use crate::data::batches::{Batch, Batches, MadeBeside};
@@ -116,21 +117,32 @@ impl Training {
         spec: TrainingSpec,
         images: TrainingImages,
         device: Device,
-        checkpoint: &Checkpoint,
+        checkpoint: &Container,
     ) -> Result<Self, TrainingError> {
         let mut training = Self::new(spec, images, device)?;
-        let found = checkpoint.restore(&training.spec, &training.network, &training.device)?;
-        training.weights = found.weights;
-        training.averaged = found.averaged;
-        training.sgd.set_buffers(found.momentum);
-        (training.step, training.status) = (checkpoint.step(), checkpoint.status());
-        (training.records, training.recent) = (checkpoint.records().clone(), checkpoint.recent());
+        training.go_to(checkpoint)?;
         Ok(training)
     }
 
-    /// All that is needed to go on later, as the bytes of a file.
-    pub fn checkpoint(&self) -> Vec<u8> {
-        Checkpoint::bytes_of(self)
+    /// Goes to where a checkpoint of this training was taken; as it is, if it is refused.
+    ///
+    /// # Errors
+    /// If it is that of another training, or lacks a part.
+    pub fn go_to(&mut self, checkpoint: &Container) -> Result<(), CheckpointError> {
+        let found = checkpoint::restore(checkpoint, &self.spec, &self.network, &self.device)?;
+        let (step, status, records) = (checkpoint.word("step")?, checkpoint.status()?, checkpoint.records()?);
+        self.weights = found.weights;
+        self.averaged = found.averaged;
+        self.sgd.set_buffers(found.momentum);
+        (self.step, self.status, self.records, self.recent) = (step, status, records, found.recent);
+        // made anew from this step on
+        self.batches = None;
+        Ok(())
+    }
+
+    /// All that is needed to go on later.
+    pub fn checkpoint(&self) -> Container {
+        checkpoint::of(self)
     }
 
     /// Takes up to `count` steps; fewer at the end or if it diverges. Records are taken on the way.

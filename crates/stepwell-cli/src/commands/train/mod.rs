@@ -1,7 +1,6 @@
 //! `stepwell train`: deep networks on images, stopped and resumed at will.
 
-pub mod place;
-pub mod settings;
+pub mod driven;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,19 +10,20 @@ use stepwell::outcome::Outcome;
 use stepwell_deep::checkpoint::CheckpointError;
 use stepwell_deep::engine::{Device, Engine, on_processor};
 use stepwell_deep::memory::{self, TrainingMemory, in_words};
-use stepwell_deep::training::{Status, TrainingError, TrainingImages, TrainingSpec};
+use stepwell_deep::training::{TrainingError, TrainingImages, TrainingSpec};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::{self, Findings};
 use stepwell_lab::setting::Setting;
+use stepwell_lab::training::{labeled, setting};
 use stepwell_store::checkpoints::RUNS;
 use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
-use self::place::Place;
+use self::driven::Wanted;
 use crate::cli::TrainArgs;
 use crate::code;
 use crate::commands::data::catalog;
 use crate::commands::run::stem;
-use crate::deliver::{Delivery, stopped};
+use crate::deliver::Delivery;
 use crate::failure::Failure;
 use crate::spec_file;
 
@@ -49,26 +49,17 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
     let experiment = match folder.at_hand()? {
         Some(experiment) => delivery.again(experiment)?,
         None => {
-            let runs = settings::labeled(&spec);
-            let places = (0..runs.len()).map(|k| Place::open(&place_of(&folder, runs.len(), k)));
-            let mut places = places.collect::<Result<Vec<_>, _>>()?;
             let images = TrainingImages::load(&spec, &catalog).map_err(|error| refused(&name, &error))?;
             let every = Duration::from_secs_f64(args.checkpoint_every);
+            let runs = labeled(&spec);
+            let count = runs.len();
             let mut trained = Vec::new();
-            for ((label, spec), place) in runs.into_iter().zip(&mut places) {
-                let training = place.train(&spec, &images, &device, every, &label)?;
-                let outcomes = vec![settings::outcome(&training)];
-                trained.push(Setting { outcomes, ..settings::setting(label, &spec) });
-                if training.status() == Status::Running {
-                    break;
-                }
+            for (k, (label, spec)) in runs.into_iter().enumerate() {
+                let wanted = Wanted { spec: &spec, images: &images, device: &device, label: &label, every };
+                let outcome = wanted.train(&place_of(&folder, count, k))?;
+                trained.push(setting(label, &spec, vec![outcome]));
             }
-            let experiment = experiment(&spec, trained);
-            if experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(|run| !run.has_ended()) {
-                folder.write_experiment(&experiment, &heading.command, args.results.format())?;
-                return Err(stopped(&folder));
-            }
-            delivery.of(experiment)?
+            delivery.of_trainings(experiment(&spec, trained))?
         }
     };
     let diverged = experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(Outcome::diverged);

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use stepwell::words::thousands;
 use stepwell_deep::engine::Device;
-use stepwell_deep::training::{TrainingImages, TrainingSpec};
+use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::Findings;
 use stepwell_lab::findings::training::{StepSizes, Training};
 use stepwell_lab::setting::Setting;
-use stepwell_lab::training::observations;
+use stepwell_lab::training::{labeled, observations, setting};
+use stepwell_store::checkpoints::newest;
 use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
 use self::estimate::{Costs, Left};
@@ -23,9 +24,9 @@ use self::plan::{Choice, Plan};
 use self::side_by_side::SideBySide;
 use crate::cli::{ReproduceArgs, word};
 use crate::commands::data::catalog;
-use crate::commands::train::place::Place;
-use crate::commands::train::{device, fits, parameters, place_of, refused, settings};
-use crate::deliver::{Delivery, stopped};
+use crate::commands::train::driven::Wanted;
+use crate::commands::train::{device, fits, parameters, place_of, refused};
+use crate::deliver::Delivery;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::remake::quoted;
@@ -64,12 +65,7 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let settings = train(&folder, &seeds, &device, &left, |spec| {
         TrainingImages::load(spec, &catalog).map_err(|error| refused(NAME, &error))
     })?;
-    let experiment = experiment(&plan, settings);
-    if experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(|run| !run.has_ended()) {
-        folder.write_experiment(&experiment, &heading.command, args.results.format())?;
-        return Err(stopped(&folder));
-    }
-    delivery.of(experiment)?;
+    delivery.of_trainings(experiment(&plan, settings))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,9 +90,9 @@ fn train(
     load: impl Fn(&TrainingSpec) -> Result<TrainingImages, Failure>,
 ) -> Result<Vec<Setting>, Failure> {
     let Some(one) = seeds.first() else { return Ok(Vec::new()) };
-    let runs = settings::labeled(one);
+    let runs = labeled(one);
     let side_by_side = SideBySide::of(runs.len(), one, device).map_err(|error| refused(NAME, &error.into()))?;
-    let mut trained: Vec<Setting> = runs.into_iter().map(|(label, spec)| settings::setting(label, &spec)).collect();
+    let mut trained: Vec<Setting> = runs.into_iter().map(|(label, spec)| setting(label, &spec, Vec::new())).collect();
     let mut estimated = left.runs == 0;
     for (s, spec) in seeds.iter().enumerate() {
         if interrupt::stopped() {
@@ -107,12 +103,12 @@ fn train(
             eprintln!("{}", estimate(spec, &images, device, left, side_by_side)?);
             estimated = true;
         }
-        let runs = settings::labeled(spec);
+        let runs = labeled(spec);
         let outcomes = side_by_side.map(runs.len(), |k| {
             let (label, one) = &runs[k];
-            let mut place = Place::open(&run_place(folder, seeds, s, k))?;
-            let shown = format!("{label}, seed {}", spec.seed);
-            Ok(settings::outcome(&place.train(one, &images, device, EVERY, &shown)?))
+            let label = &format!("{label}, seed {}", spec.seed);
+            let wanted = Wanted { spec: one, images: &images, device, label, every: EVERY };
+            wanted.train(&run_place(folder, seeds, s, k))
         })?;
         trained.iter_mut().zip(outcomes).for_each(|(setting, outcome)| setting.outcomes.push(outcome));
     }
@@ -156,8 +152,11 @@ fn left(folder: &RunFolder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
     let mut left = Left::default();
     for (s, spec) in seeds.iter().enumerate() {
         for k in 0..spec.variants.len() {
-            let place = Place::open(&run_place(folder, seeds, s, k))?;
-            left.add(place.step(), spec).map_err(|error| refused(NAME, &error.into()))?;
+            let at = match newest(&run_place(folder, seeds, s, k)) {
+                Some(found) if found.status() != Ok(Status::Running) => None,
+                found => Some(found.and_then(|found| found.word("step").ok()).unwrap_or(0)),
+            };
+            left.add(at, spec).map_err(|error| refused(NAME, &error.into()))?;
         }
     }
     Ok(left)

@@ -1,5 +1,10 @@
 //! Trainings of deep networks as settings over seeds: whether large steps give a lower test error and sparser features there too.
 
+#[cfg(feature = "deep")]
+mod runs;
+
+#[cfg(feature = "deep")]
+pub use runs::{labeled, setting};
 use stepwell::number::Number;
 use stepwell::statistics::{Share, quantile};
 use stepwell::verdict::{Behavior, Observation};
