@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use stepwell::spec::SpecError;
 use stepwell_lab::error::LabError;
 use stepwell_plot::PlotError;
 use stepwell_store::error::{Kind, StoreError};
@@ -50,6 +51,7 @@ impl Failure {
     /// The failure of a laboratory's error that is not about a spec.
     pub fn of(error: LabError) -> Self {
         match error {
+            LabError::Spec(error @ SpecError::Set { .. }) => Self::usage(error.to_string()),
             LabError::Spec(error) => Self::input(error.to_string()),
             LabError::Usage(message) => Self::usage(message),
             LabError::Failed(message) => Self::other(message),

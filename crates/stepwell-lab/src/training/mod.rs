@@ -1,6 +1,8 @@
 //! Trainings of deep networks as settings over seeds: whether large steps give a lower test error and sparser features there too.
 
 #[cfg(feature = "deep")]
+pub mod densenet;
+#[cfg(feature = "deep")]
 mod runs;
 
 #[cfg(feature = "deep")]

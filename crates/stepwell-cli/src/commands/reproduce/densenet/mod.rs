@@ -1,7 +1,6 @@
 //! A DenseNet on images: four runs, and whether large steps give a lower test error and sparser features there too.
 
 mod estimate;
-mod plan;
 mod side_by_side;
 
 use std::path::PathBuf;
@@ -9,20 +8,21 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use stepwell::words::thousands;
+use stepwell_deep::data::catalog::DataSet;
 use stepwell_deep::engine::Device;
 use stepwell_deep::training::{Status, TrainingImages, TrainingSpec};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::Findings;
 use stepwell_lab::findings::training::{StepSizes, Training};
 use stepwell_lab::setting::Setting;
+use stepwell_lab::training::densenet::{Changes, Choice, Plan, Scale, Style};
 use stepwell_lab::training::{labeled, observations, setting};
 use stepwell_store::checkpoints::newest;
 use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
 
 use self::estimate::{Costs, Left};
-use self::plan::{Choice, Plan};
 use self::side_by_side::SideBySide;
-use crate::cli::{ReproduceArgs, word};
+use crate::cli::{self, DenseNetArgs, ImageSet, ReproduceArgs};
 use crate::commands::data::catalog;
 use crate::commands::train::driven::Wanted;
 use crate::commands::train::{device, fits, parameters, place_of, refused};
@@ -40,7 +40,8 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     if args.fresh.is_some() {
         return Err(Failure::usage("--fresh: densenet draws other images for each seed, expected --seeds"));
     }
-    let plan = Plan::new(&args.deep)?;
+    let (choice, changes) = asked(&args.deep);
+    let plan = Plan::new(choice, &changes).map_err(Failure::of)?;
     let device = device(args.deep.device.as_deref().unwrap_or("cpu"))?;
     let catalog = catalog(args.deep.data_dir.as_deref())?;
     let set = plan.spec.data_set().map_err(|error| refused(NAME, &error.into()))?;
@@ -67,6 +68,21 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     })?;
     delivery.of_trainings(experiment(&plan, settings))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the command line says.
+fn asked(args: &DenseNetArgs) -> (Choice, Changes) {
+    let data = match args.data {
+        None | Some(ImageSet::FashionMnist) => DataSet::FashionMnist,
+        Some(ImageSet::Cifar10) => DataSet::Cifar10,
+        Some(ImageSet::Cifar100) => DataSet::Cifar100,
+        Some(ImageSet::TinyImageNet) => DataSet::TinyImageNet,
+    };
+    let setting = if args.setting == Some(cli::Setting::Sota) { Style::Sota } else { Style::Basic };
+    let scale = if args.scale == Some(cli::Scale::Paper) { Scale::Paper } else { Scale::Small };
+    let DenseNetArgs { step_size, small_step_size, sets, .. } = args;
+    let changes = Changes { step_size: *step_size, small_step_size: *small_step_size, sets: sets.clone() };
+    (Choice { data, setting, scale }, changes)
 }
 
 /// Runs per setting, unless told otherwise.
@@ -144,7 +160,9 @@ fn default_folder(choice: &Choice) -> PathBuf {
         return PathBuf::from("results/densenet");
     }
     let Choice { data, setting, scale } = choice;
-    PathBuf::from(format!("results/densenet-{}-{}-{}", data.name(), word(setting), word(scale)))
+    let setting = if *setting == Style::Basic { "basic" } else { "sota" };
+    let scale = if *scale == Scale::Small { "small" } else { "paper" };
+    PathBuf::from(format!("results/densenet-{}-{setting}-{scale}", data.name()))
 }
 
 /// What is left to do, of all runs. What cannot be gone on with is refused before anything is read or measured.
