@@ -57,12 +57,12 @@ def main():
         run("collect", "s", "-o", "all.parquet")
         run("collect", "s", "-o", "all.csv")
         records = pq.read_table(root / "all.parquet")
-        assert records.schema.names == ["run", "step", "series", "value"], records.schema
-        assert [str(t) for t in records.schema.types] == ["int64", "int64", "string", "double"], records.schema
+        assert records.schema.names == ["run", "seed", "step", "series", "value"], records.schema
+        assert [str(t) for t in records.schema.types] == ["int64", "uint64", "int64", "string", "double"], records.schema
         rows = list(csv.DictReader(open(root / "all.csv")))
         assert len(rows) == records.num_rows > 0
         for row, kept in zip(rows, records.to_pylist()):
-            assert (int(row["run"]), int(row["step"]), row["series"]) == (kept["run"], kept["step"], kept["series"])
+            assert (int(row["run"]), int(row["seed"]), int(row["step"]), row["series"]) == (kept["run"], kept["seed"], kept["step"], kept["series"])
             assert same(float(row["value"]), kept["value"]), (row, kept)
         values = records["value"].to_pylist()
         infinite = sum(math.isinf(v) for v in values)

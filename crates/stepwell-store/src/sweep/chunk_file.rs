@@ -27,24 +27,25 @@ const CHECKSUM: &str = "stepwell.sha256";
 
 /// Columns of records.
 pub static SCHEMA: LazyLock<TypePtr> = LazyLock::new(|| {
-    let columns = "message records { required int64 run; required int64 step; required binary series (STRING); \
-                   required double value; }";
+    let columns = "message records { required int64 run; required int64 seed (INTEGER(64,false)); required int64 step; \
+                   required binary series (STRING); required double value; }";
     Arc::new(parse_message_type(columns).expect("the schema is well-formed"))
 });
 
 /// Records of the runs of a chunk, by their numbers.
 pub type Rows = Vec<(u64, Records)>;
 
-/// The bytes of a chunk's file.
+/// The bytes of a chunk's file; one entry per run, in their order.
 ///
 /// # Errors
 /// Those of the Parquet library.
 pub fn to_bytes(plan: &str, chunk: u64, rows: &Rows, entries: &[RunEntry]) -> Result<Vec<u8>> {
     let mut writer = SerializedFileWriter::new(Vec::new(), SCHEMA.clone(), PROPERTIES.clone())?;
-    let columns = Columns::of(rows);
+    let columns = Columns::of(rows, entries);
     if !columns.run.is_empty() {
         let mut group = writer.next_row_group()?;
         write_column::<Int64Type>(&mut group, &columns.run)?;
+        write_column::<Int64Type>(&mut group, &columns.seed)?;
         write_column::<Int64Type>(&mut group, &columns.step)?;
         write_column::<ByteArrayType>(&mut group, &columns.series)?;
         write_column::<DoubleType>(&mut group, &columns.value)?;
@@ -65,18 +66,22 @@ pub fn to_bytes(plan: &str, chunk: u64, rows: &Rows, entries: &[RunEntry]) -> Re
 #[derive(Default)]
 struct Columns {
     run: Vec<i64>,
+    seed: Vec<i64>,
     step: Vec<i64>,
     series: Vec<ByteArray>,
     value: Vec<f64>,
 }
 
 impl Columns {
-    fn of(rows: &Rows) -> Self {
+    fn of(rows: &Rows, entries: &[RunEntry]) -> Self {
         let mut columns = Self::default();
-        for (run, records) in rows {
+        for ((run, records), entry) in rows.iter().zip(entries) {
+            // a run without a summary has no records
+            let seed = entry.summary.as_ref().map_or(0, |summary| summary.seed);
             for Series { name, steps, values, .. } in &records.series {
                 let length = columns.run.len() + steps.len();
                 columns.run.resize(length, *run as i64);
+                columns.seed.resize(length, seed as i64);
                 columns.series.resize(length, ByteArray::from(&**name));
                 columns.step.extend(steps.iter().map(|step| *step as i64));
                 columns.value.extend(values);
@@ -172,9 +177,9 @@ impl ChunkFile {
         for k in 0..self.reader.num_row_groups() {
             let group = self.reader.get_row_group(k)?;
             let run = read_column::<Int64Type>(&*group, 0)?;
-            let step = read_column::<Int64Type>(&*group, 1)?;
-            let series = read_column::<ByteArrayType>(&*group, 2)?;
-            let value = read_column::<DoubleType>(&*group, 3)?;
+            let step = read_column::<Int64Type>(&*group, 2)?;
+            let series = read_column::<ByteArrayType>(&*group, 3)?;
+            let value = read_column::<DoubleType>(&*group, 4)?;
             for at in 0..run.len() {
                 let number = run[at] as u64;
                 if rows.last().is_none_or(|(known, _)| *known != number) {

@@ -120,15 +120,16 @@ fn write_csv(
 ) -> Result<u64, StoreError> {
     let fail = |error: std::io::Error| StoreError::failed(format!("collected records: {error}"));
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    writeln!(out, "run,step,series,value").map_err(fail)?;
+    writeln!(out, "run,seed,step,series,value").map_err(fail)?;
     let mut count = 0;
     for chunk in chunks {
         let (path, file) = checked(folder, *chunk)?;
         let rows = file.rows().map_err(|error| StoreError::corrupt(format!("{}: {error}", path.display())))?;
         for (run, records) in rows {
+            let seed = folder.plan.run(run).seed;
             for series in &records.series {
                 for (step, value) in series.steps.iter().zip(&series.values) {
-                    writeln!(out, "{run},{step},{},{value:?}", series.name).map_err(fail)?;
+                    writeln!(out, "{run},{seed},{step},{},{value:?}", series.name).map_err(fail)?;
                 }
                 count += series.steps.len() as u64;
             }
