@@ -100,7 +100,14 @@ neurons = 100
         }
         assert!(kills > 0);
         succeeds(folder, &["train", "spec.toml", "--out", "killed", "--resume"]);
-        for file in ["checkpoint.safetensors", "records.csv", "run.toml", "summary.json", "figure.svg"] {
+        for file in [
+            "checkpoint.safetensors",
+            "parameters.safetensors",
+            "records.csv",
+            "run.toml",
+            "figure.svg",
+            "sha256sums.txt",
+        ] {
             let read = |run: &str| fs::read(folder.join(run).join(file)).unwrap();
             assert!(read("whole") == read("killed"), "{file} after {kills} kills");
         }
@@ -280,7 +287,10 @@ neurons = 100
             message.contains(": 4 runs") && message.contains("with 160 steps") && message.contains("20 records"),
             "{message}"
         );
-        assert!(message.contains("the same command goes on from cut") && !message.contains("--resume"), "{message}");
+        assert!(
+            message.contains("lies in cut, and the same command goes on from there") && !message.contains("--resume"),
+            "{message}"
+        );
         let output = run(folder, &again);
         assert!(output.status.success());
         let message = String::from_utf8(output.stderr).unwrap();

@@ -4,11 +4,13 @@
 //! record said. The words have the spec, the step and the status.
 
 use stepwell::container::{Container, Lacks};
+use stepwell::record::Records;
+use stepwell::run::Status;
 use stepwell::tensor::Tensor as Named;
 
 use crate::engine::{Device, Tensor};
 use crate::network::{FileError, Network, Weights};
-use crate::training::{Recent, Training, TrainingSpec};
+use crate::training::{Recent, TrainingSpec};
 
 /// Why a container cannot be gone on from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,26 +48,37 @@ pub(crate) struct Restored {
     pub recent: Recent,
 }
 
+/// What a checkpoint is made of.
+pub(crate) struct Parts<'a> {
+    pub spec: &'a TrainingSpec,
+    pub network: &'a Network,
+    pub weights: &'a Weights,
+    pub averaged: Option<&'a Weights>,
+    pub momentum: &'a [Tensor<1>],
+    pub step: u64,
+    pub status: Status,
+    pub records: &'a Records,
+    pub recent: Recent,
+}
+
 /// The checkpoint of a training.
-pub(crate) fn of(training: &Training) -> Container {
-    let network = training.network();
+pub(crate) fn of(parts: &Parts<'_>) -> Container {
+    let Parts { spec, network, weights, averaged, momentum, step, status, records, recent } = parts;
     let mut out = Container::default();
-    out.say("spec", training.spec().to_toml());
-    out.say("step", training.step());
-    out.put_status(training.status());
-    let recent = training.recent();
+    out.say("spec", spec.to_toml());
+    out.say("step", step);
+    out.put_status(*status);
     out.numbers("recent/loss", &[recent.loss]);
     out.whole_numbers("recent/counts", &[recent.wrong, recent.images]);
-    out.put_records(training.records());
-    out.tensors.extend(network.tensors(training.weights()));
-    if !training.sgd().buffers().is_empty() {
-        let buffers =
-            Weights { parameters: training.sgd().buffers().to_vec(), running: training.weights().running.clone() };
+    out.put_records(records);
+    out.tensors.extend(network.tensors(weights));
+    if !momentum.is_empty() {
+        let buffers = Weights { parameters: momentum.to_vec(), running: weights.running.clone() };
         let is_parameter = |tensor: &Named| network.layout().parameters().iter().any(|p| p.name == tensor.name);
         let named = network.tensors(&buffers).into_iter().filter(is_parameter);
         out.tensors.extend(named.map(|tensor| prefixed(MOMENTUM, tensor)));
     }
-    if let Some(averaged) = training.averaged() {
+    if let Some(averaged) = averaged {
         out.tensors.extend(network.tensors(averaged).into_iter().map(|tensor| prefixed(AVERAGED, tensor)));
     }
     out

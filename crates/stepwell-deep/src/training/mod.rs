@@ -2,12 +2,14 @@
 
 mod evaluate;
 mod images;
+mod recent;
 pub(crate) mod sgd;
 mod spec;
 
 pub(crate) use evaluate::{CHUNK, chunks, inputs, inputs_of};
 pub use evaluate::{Evaluation, evaluate};
 pub use images::TrainingImages;
+pub use recent::Recent;
 pub use sgd::Sgd;
 pub use spec::{ImagesSpec, RecordSpec, SgdSpec, TrainingSpec, VariantSpec};
 pub use stepwell::run::Status;
@@ -19,7 +21,7 @@ use stepwell::record::Records;
 use stepwell::schedule::Schedule;
 use stepwell::spec::SpecError;
 
-use crate::checkpoint::{self, CheckpointError};
+use crate::checkpoint::{self, CheckpointError, Parts};
 use crate::data::DataError;
 use crate::data::augment::Augment;
 use crate::data::batches::{Batch, Batches, MadeBeside};
@@ -66,17 +68,6 @@ pub struct Training {
     status: Status,
     records: Records,
     recent: Recent,
-}
-
-/// What the batches since the last record said.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Recent {
-    /// Sum of losses, one an image.
-    pub loss: f64,
-    /// Images that were classified wrongly.
-    pub wrong: u64,
-    /// Images.
-    pub images: u64,
 }
 
 impl Training {
@@ -142,7 +133,17 @@ impl Training {
 
     /// All that is needed to go on later.
     pub fn checkpoint(&self) -> Container {
-        checkpoint::of(self)
+        checkpoint::of(&Parts {
+            spec: &self.spec,
+            network: &self.network,
+            weights: &self.weights,
+            averaged: self.averaged.as_ref(),
+            momentum: self.sgd.buffers(),
+            step: self.step,
+            status: self.status,
+            records: &self.records,
+            recent: self.recent,
+        })
     }
 
     /// Takes up to `count` steps; fewer at the end or if it diverges. Records are taken on the way.

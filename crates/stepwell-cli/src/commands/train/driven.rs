@@ -30,6 +30,8 @@ pub struct Wanted<'a> {
     pub label: &'a str,
     /// Time between checkpoints.
     pub every: Duration,
+    /// Whether its last weights are wanted.
+    pub keeps_parameters: bool,
 }
 
 impl Wanted<'_> {
@@ -42,6 +44,7 @@ impl Wanted<'_> {
             training.map_err(|error| LabError::Outside(Box::new(error)))
         };
         let job = Job::new(label, spec.seed, spec.to_toml(), open);
+        let job = Job { keeps_parameters: self.keeps_parameters, ..job };
         let bar = Bar::new(label, spec.training.batch);
         let watch = Checkpoints::new(&bar, self.every.as_secs_f64(), &warn, |_| place.into()).to_keep();
         one(&job, &watch).map_err(|error| match error {

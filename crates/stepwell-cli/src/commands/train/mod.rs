@@ -55,11 +55,22 @@ pub fn run(args: &TrainArgs) -> Result<ExitCode, Failure> {
             let count = runs.len();
             let mut trained = Vec::new();
             for (k, (label, spec)) in runs.into_iter().enumerate() {
-                let wanted = Wanted { spec: &spec, images: &images, device: &device, label: &label, every };
+                let wanted = Wanted {
+                    spec: &spec,
+                    images: &images,
+                    device: &device,
+                    label: &label,
+                    every,
+                    keeps_parameters: true,
+                };
                 let outcome = wanted.train(&place_of(&folder, count, k))?;
                 trained.push(setting(label, &spec, vec![outcome]));
             }
-            delivery.of_trainings(experiment(&spec, trained))?
+            let experiment = experiment(&spec, trained);
+            if experiment.settings.iter().flat_map(|setting| &setting.outcomes).all(Outcome::has_ended) {
+                folder.write_parameters(&experiment)?;
+            }
+            delivery.of_trainings(experiment)?
         }
     };
     let diverged = experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(Outcome::diverged);

@@ -123,7 +123,7 @@ fn train(
         let outcomes = side_by_side.map(runs.len(), |k| {
             let (label, one) = &runs[k];
             let label = &format!("{label}, seed {}", spec.seed);
-            let wanted = Wanted { spec: one, images: &images, device, label, every: EVERY };
+            let wanted = Wanted { spec: one, images: &images, device, label, every: EVERY, keeps_parameters: false };
             wanted.train(&run_place(folder, seeds, s, k))
         })?;
         trained.iter_mut().zip(outcomes).for_each(|(setting, outcome)| setting.outcomes.push(outcome));
