@@ -77,14 +77,22 @@ impl<'a> Checkpoints<'a> {
         container.metadata.insert(RUN.into(), identity(job));
         let folder = Folder::create(&(self.place)(job))?;
         let bytes = to_bytes(&container)?;
-        let (newest, previous) = (folder.path().join(FILE), folder.path().join(PREVIOUS));
-        // the one before stays where it is until there is a newer one
-        if newest.exists() {
-            std::fs::rename(&newest, &previous)
-                .map_err(|error| StoreError::failed(format!("{}: {error}", previous.display())))?;
-        }
+        keep_newest(folder.path())?;
         folder.write(FILE, &bytes).map(|_| ())
     }
+}
+
+/// Gives the newest checkpoint the name of the one before, too, so that there is a newest one at any time.
+fn keep_newest(folder: &Path) -> Result<(), StoreError> {
+    let (newest, previous, spare) = (folder.join(FILE), folder.join(PREVIOUS), folder.join(".stepwell-previous"));
+    if !newest.exists() {
+        return Ok(());
+    }
+    let _ = std::fs::remove_file(&spare);
+    // a file system without links has none for a moment
+    let linked = std::fs::hard_link(&newest, &spare).is_ok();
+    std::fs::rename(if linked { &spare } else { &newest }, &previous)
+        .map_err(|error| StoreError::failed(format!("{}: {error}", previous.display())))
 }
 
 /// The folder of runs that are under way, within a folder of results: one per run, named by five digits or more.
