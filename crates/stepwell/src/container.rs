@@ -73,12 +73,7 @@ impl Container {
     }
 
     fn put_status(&mut self, status: Status) {
-        let word = match status {
-            Status::Running => "running",
-            Status::Finished => "finished",
-            Status::Diverged { .. } => "diverged",
-        };
-        self.say("status", word);
+        self.say("status", status.name());
         if let Status::Diverged { step } = status {
             self.say("diverged_at", step);
         }

@@ -20,21 +20,6 @@ use crate::problem::Problem;
 macro_rules! probes {
     ($($(#[$doc:meta])* $probe:ident = $name:literal,)*) => {
         /// What can be measured at a recording point.
-        ///
-        /// ```
-        /// use stepwell::probe::Probe;
-        /// use stepwell::spec::{NoFiles, Spec};
-        ///
-        /// let spec = Spec::from_toml(
-        ///     "steps = 100\nmodel = 'diagonal_linear'\nloss = 'half_mean_square'\ninit.constant = 0.5\n\
-        ///      data.sparse_regression = { n = 9, d = 20, sparsity = 2 }\ndynamics.sgd = {}\nschedule.step_size = 0.01",
-        /// )?;
-        /// let session = spec.prepare(&NoFiles)?.session(1)?;
-        /// let [norm, sharpness] = &session.measure(&["parameter_norm".parse().unwrap(), Probe::Sharpness])[..] else { panic!() };
-        /// assert_eq!((&*norm.0, &*sharpness.0), ("parameter_norm", "sharpness"));
-        /// assert!((norm.1 - 10_f64.sqrt()).abs() < 1e-12, "forty parameters of 0.5");
-        /// # Ok::<(), stepwell::spec::SpecError>(())
-        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Probe {
@@ -46,6 +31,21 @@ macro_rules! probes {
             pub const ALL: &[Self] = &[$(Self::$probe),*];
 
             /// The name in specs, and in records unless there is a series per layer.
+            ///
+            /// ```
+            /// use stepwell::probe::Probe;
+            /// use stepwell::spec::{NoFiles, Spec};
+            ///
+            /// let spec = Spec::from_toml(
+            ///     "steps = 100\nmodel = 'diagonal_linear'\nloss = 'half_mean_square'\ninit.constant = 0.5\n\
+            ///      data.sparse_regression = { n = 9, d = 20, sparsity = 2 }\ndynamics.sgd = {}\nschedule.step_size = 0.01",
+            /// )?;
+            /// let session = spec.prepare(&NoFiles)?.session(1)?;
+            /// let [norm, sharpness] = &session.measure(&["parameter_norm".parse().unwrap(), Probe::Sharpness])[..] else { panic!() };
+            /// assert_eq!((&*norm.0, &*sharpness.0), ("parameter_norm", "sharpness"));
+            /// assert!((norm.1 - 10_f64.sqrt()).abs() < 1e-12, "forty parameters of 0.5");
+            /// # Ok::<(), stepwell::spec::SpecError>(())
+            /// ```
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$probe => $name,)*

@@ -37,26 +37,6 @@ pub use text::{from_table, nearest, parse_as};
 use crate::loss::Loss;
 
 /// An experiment: what is run, how, and what is recorded.
-///
-/// ```
-/// use stepwell::spec::{NoFiles, Spec};
-///
-/// let mut spec = Spec::from_toml(
-///     r#"
-///     steps = 1000
-///     model = "diagonal_linear"
-///     loss = "half_mean_square"
-///     data.sparse_regression = { n = 10, d = 20, sparsity = 2 }
-///     init.diagonal = { u = 0.1, v = 0.0 }
-///     dynamics.sgd = {}
-///     schedule.step_size = 0.1
-///     "#,
-/// )?;
-/// spec.schedule.step_size = -1.0;
-/// let refused = spec.prepare(&NoFiles).unwrap_err();
-/// assert!(refused.to_string().starts_with("schedule.step_size: -1"));
-/// # Ok::<(), stepwell::spec::SpecError>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -36,6 +36,26 @@ pub struct Prepared {
 impl Spec {
     /// Checks everything that can be checked without a seed, and reads the files that it names.
     ///
+    /// ```
+    /// use stepwell::spec::{NoFiles, Spec};
+    ///
+    /// let mut spec = Spec::from_toml(
+    ///     r#"
+    ///     steps = 1000
+    ///     model = "diagonal_linear"
+    ///     loss = "half_mean_square"
+    ///     data.sparse_regression = { n = 10, d = 20, sparsity = 2 }
+    ///     init.diagonal = { u = 0.1, v = 0.0 }
+    ///     dynamics.sgd = {}
+    ///     schedule.step_size = 0.1
+    ///     "#,
+    /// )?;
+    /// spec.schedule.step_size = -1.0;
+    /// let refused = spec.prepare(&NoFiles).unwrap_err();
+    /// assert!(refused.to_string().starts_with("schedule.step_size: -1"));
+    /// # Ok::<(), stepwell::spec::SpecError>(())
+    /// ```
+    ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn prepare(&self, files: &dyn ArraySource) -> Result<Prepared, SpecError> {
