@@ -9,6 +9,7 @@ use stepwell_deep::network::{Architecture, DenseNet, Mode, Network, ResNet};
 
 const BATCH: usize = 32;
 
+#[allow(clippy::disallowed_methods, reason = "a program of its own")]
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let name = arguments.first().map_or("dense_net_bc_100_12", String::as_str);

@@ -6,9 +6,9 @@ use stepwell::spec::{NoFiles, Spec};
 use stepwell::statistics::Share;
 use stepwell::verdict::{Behavior, Observation};
 use stepwell::words::{band_text, share_text};
-use stepwell_lab::drive::{Job, ToTheEnd, ensemble};
+use stepwell_lab::drive::ToTheEnd;
 use stepwell_lab::error::LabError;
-use stepwell_lab::setting::Setting;
+use stepwell_lab::runs::{runs, settings};
 
 const SPEC: &str = r#"
 steps = 20000
@@ -21,16 +21,14 @@ schedule = { step_size = 0.25, decay = [{ after = 0.5, divide_by = 4.0 }] }
 "#;
 
 fn main() -> Result<(), LabError> {
-    let prepared = Spec::from_toml(SPEC)?.prepare(&NoFiles)?;
-    let run = &prepared;
-    let jobs: Vec<Job<'_>> =
-        (1..=100).map(|seed| Job::new("mine", seed, String::new(), move || Ok(run.session(seed)?))).collect();
-    let setting = Setting::new("mine", &prepared, ensemble(&jobs, &ToTheEnd)?);
+    let spec = Spec::from_toml(SPEC)?;
+    let experiment = runs(&settings(&spec, &NoFiles)?, 1, 100, &ToTheEnd)?;
+    let setting = &experiment.settings[0];
     println!("diverged          {}", share_text(&setting.diverged()));
     println!("test loss         {}", band_text(&setting.band("test_loss")));
     let stable = setting.stabilizations().iter().filter(|found| found.behavior == Behavior::Stabilizes).count();
     let share = Share::of(stable, setting.outcomes.len());
-    let observation = Observation::new("the loss stabilizes", "mine", share, None);
+    let observation = Observation::new("the loss stabilizes", &setting.label, share, None);
     println!("{}  {}: {}", observation.statement, share_text(&share), observation.words());
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! The experiments that are part of the program, by the names of their figures.
 
-/// Names of all of them.
-pub const NAMES: [&str; 8] = ["diagonal", "relu-1d", "teacher-2", "teacher-3", "sde", "quadratic", "toy", "densenet"];
-
 /// The spec of a figure, as TOML: the very file in `experiments/`.
 pub fn experiment(figure: &str) -> Option<&'static str> {
     Some(match figure {

@@ -1,14 +1,15 @@
 //! The laboratory: many runs of an experiment, and what is found in them.
 //!
-//! `spec -> job -> ensemble -> setting -> finding`: a [`Job`](drive::Job) is one run of a setting and seed, an
-//! [`ensemble`](drive::ensemble) takes many of them to their ends, a [`Setting`](setting::Setting) holds the outcomes over seeds.
-//! Everything here is a function from values to values. Files, clocks, signals and progress bars are known through one
+//! `spec -> runs -> setting -> findings`: [`runs`](runs::runs) takes the settings of a spec to their ends over seeds, a
+//! [`Setting`](setting::Setting) holds the outcomes, an [`Experiment`](experiment::Experiment) the settings with what was found in
+//! them. [`diagram`](phase::diagram), [`advise`](phase::advise) and [`reproduce`] give experiments as well; all of them are made of
+//! one [`Job`](drive::Job) per run and one loop, [`ensemble`](drive::ensemble). Everything here is a function from values to values. Files, clocks, signals and progress bars are known through one
 //! trait, [`Watch`](drive::Watch), alone.
 //!
 //! ```
 //! use stepwell::spec::{NoFiles, Spec};
-//! use stepwell_lab::drive::{Job, ToTheEnd, ensemble};
-//! use stepwell_lab::setting::Setting;
+//! use stepwell_lab::drive::ToTheEnd;
+//! use stepwell_lab::runs::{runs, settings};
 //!
 //! let spec = Spec::from_toml(
 //!     r#"
@@ -21,10 +22,8 @@
 //!     schedule.step_size = 0.1
 //!     "#,
 //! )?;
-//! let prepared = &spec.prepare(&NoFiles)?;
-//! let one = |seed| Job::new("mine", seed, String::new(), move || Ok(prepared.session(seed)?));
-//! let jobs: Vec<Job<'_>> = (1..=20).map(one).collect();
-//! let setting = Setting::new("mine", prepared, ensemble(&jobs, &ToTheEnd)?);
+//! let experiment = runs(&settings(&spec, &NoFiles)?, 1, 20, &ToTheEnd)?;
+//! let setting = &experiment.settings[0];
 //! assert_eq!((setting.outcomes.len(), setting.diverged().hits), (20, 0));
 //! assert!(setting.band("test_loss").median < 0.1);
 //! # Ok::<(), stepwell_lab::error::LabError>(())

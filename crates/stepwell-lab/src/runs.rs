@@ -32,19 +32,9 @@ pub fn settings(spec: &Spec, files: &dyn ArraySource) -> Result<Vec<(String, Pre
     Ok(out)
 }
 
-/// The runs of settings over the seeds `first`, `first + 1`, .., with their last parameters. Costly probes are measured at every
-/// recording point of the first few seeds, as the spec says. Runs that were stopped are `Running`.
-///
-/// ```
-/// use stepwell::spec::{NoFiles, Spec};
-/// use stepwell_lab::drive::ToTheEnd;
-/// use stepwell_lab::runs::{runs, settings};
-///
-/// let spec = Spec::from_toml("steps = 100\nmodel = 'diagonal_linear'\nloss = 'half_mean_square'\ninit.diagonal = { u = 0.1, v = 0.0 }\ndata.sparse_regression = { n = 9, d = 20, sparsity = 2, test = 5 }\ndynamics.sgd = {}\nschedule.step_size = 0.1")?;
-/// let experiment = runs(&settings(&spec, &NoFiles)?, 1, 20, &ToTheEnd)?;
-/// assert_eq!(experiment.settings[0].outcomes.len(), 20);
-/// # Ok::<(), stepwell_lab::error::LabError>(())
-/// ```
+/// The runs of settings over `seeds` seeds, `first`, `first + 1`, .., with their last parameters: see the example on the
+/// [front page](crate). Costly probes are measured at every recording point of the first few seeds, as the spec says. Runs that
+/// were stopped are `Running`.
 ///
 /// # Errors
 /// If a run cannot be started, or the watcher could not do its part.

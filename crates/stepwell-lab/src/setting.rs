@@ -9,6 +9,31 @@ use stepwell::verdict::{Behavior, Stabilization, stabilization};
 use stepwell::words::{short, thousands};
 
 /// The runs of one setting, over seeds.
+///
+/// ```
+/// use stepwell::spec::{NoFiles, Spec};
+/// use stepwell_lab::drive::ToTheEnd;
+/// use stepwell_lab::runs::{runs, settings};
+///
+/// let spec = Spec::from_toml(
+///     r#"
+///     steps = 300
+///     model = "scalar_toy"
+///     loss = "quarter_mean_square"
+///     data.scalar = { x = [1.0], theta_star = 1.0 }
+///     init.normal = 0.5
+///     dynamics.gradient_descent = {}
+///     schedule.step_size = 3.0
+///     "#,
+/// )?;
+/// let setting = runs(&settings(&spec, &NoFiles)?, 1, 10, &ToTheEnd)?.settings.remove(0);
+/// assert_eq!(setting.diverged().total, 10);
+/// assert_eq!(setting.band("train_loss").count, 10 - setting.diverged().hits);
+/// for run in &setting.outcomes {
+///     println!("seed {}: {}", run.seed, setting.end_words(run));
+/// }
+/// # Ok::<(), stepwell_lab::error::LabError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     /// What it is called.

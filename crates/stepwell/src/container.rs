@@ -74,12 +74,7 @@ impl Container {
 
     /// Says whether a run goes on, or how it ended.
     pub fn put_status(&mut self, status: Status) {
-        let word = match status {
-            Status::Running => "running",
-            Status::Finished => "finished",
-            Status::Diverged { .. } => "diverged",
-        };
-        self.say("status", word);
+        self.say("status", status.name());
         if let Status::Diverged { step } = status {
             self.say("diverged_at", step);
         }

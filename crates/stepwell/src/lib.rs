@@ -40,6 +40,8 @@
 //! A model, a dynamics and a probe of one's own need the traits [`Model`](model::Model) and [`Dynamics`](dynamics::Dynamics) alone:
 //! `examples/of_ones_own.rs`.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod container;
 pub mod data;
 pub mod dynamics;

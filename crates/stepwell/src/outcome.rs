@@ -6,6 +6,29 @@ use crate::run::Status;
 use crate::tensor::Tensor;
 
 /// One run, from its seed to its end.
+///
+/// ```
+/// use stepwell::spec::{NoFiles, Spec};
+///
+/// let spec = Spec::from_toml(
+///     r#"
+///     steps = 1000
+///     model = "diagonal_linear"
+///     loss = "half_mean_square"
+///     data.sparse_regression = { n = 10, d = 20, sparsity = 2 }
+///     init.diagonal = { u = 0.1, v = 0.0 }
+///     dynamics.gradient_descent = {}
+///     schedule.step_size = 0.1
+///     "#,
+/// )?;
+/// let mut session = spec.prepare(&NoFiles)?.session(1)?;
+/// session.advance(u64::MAX);
+/// let outcome = session.outcome();
+/// assert!(outcome.has_ended() && !outcome.diverged());
+/// assert!(outcome.end_value("train_loss") < outcome.records.get("train_loss").unwrap().at(0));
+/// assert_eq!(outcome.parameters[0].name, "u");
+/// # Ok::<(), stepwell::spec::SpecError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Its seed.

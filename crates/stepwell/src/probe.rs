@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 
 use crate::linalg::{Extreme, lanes};
@@ -14,140 +16,118 @@ use crate::metrics::{
 use crate::model::{Model, activations};
 use crate::problem::Problem;
 
-/// What can be measured at a recording point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Probe {
+/// The probes, each with its name in specs, and in records unless there is a series per layer.
+macro_rules! probes {
+    ($($(#[$doc:meta])* $probe:ident = $name:literal,)*) => {
+        /// What can be measured at a recording point.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        pub enum Probe {
+            $($(#[$doc])* #[serde(rename = $name)] $probe,)*
+        }
+
+        impl Probe {
+            /// All probes.
+            pub const ALL: &[Self] = &[$(Self::$probe),*];
+
+            /// The name in specs, and in records unless there is a series per layer.
+            ///
+            /// ```
+            /// use stepwell::probe::Probe;
+            /// use stepwell::spec::{NoFiles, Spec};
+            ///
+            /// let spec = Spec::from_toml(
+            ///     "steps = 100\nmodel = 'diagonal_linear'\nloss = 'half_mean_square'\ninit.constant = 0.5\n\
+            ///      data.sparse_regression = { n = 9, d = 20, sparsity = 2 }\ndynamics.sgd = {}\nschedule.step_size = 0.01",
+            /// )?;
+            /// let session = spec.prepare(&NoFiles)?.session(1)?;
+            /// let [norm, sharpness] = &session.measure(&["parameter_norm".parse().unwrap(), Probe::Sharpness])[..] else { panic!() };
+            /// assert_eq!((&*norm.0, &*sharpness.0), ("parameter_norm", "sharpness"));
+            /// assert!((norm.1 - 10_f64.sqrt()).abs() < 1e-12, "forty parameters of 0.5");
+            /// # Ok::<(), stepwell::spec::SpecError>(())
+            /// ```
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$probe => $name,)*
+                }
+            }
+        }
+    };
+}
+
+probes! {
     /// Loss of the training set.
-    TrainLoss,
+    TrainLoss = "train_loss",
     /// Loss of the test set.
-    TestLoss,
+    TestLoss = "test_loss",
     /// Euclidean norm of the gradient of the training loss.
-    GradientNorm,
+    GradientNorm = "gradient_norm",
     /// Euclidean norm of the parameters.
-    ParameterNorm,
+    ParameterNorm = "parameter_norm",
     /// Number of coefficients `|beta_j| > tol` of a predictor that is linear in its input (`beta = u * v`).
-    Nonzero,
+    Nonzero = "nonzero",
     /// Distance `|beta - beta*|` to the sparse target.
-    TargetDistance,
+    TargetDistance = "target_distance",
     /// Numerical rank of the Jacobian.
-    Rank,
+    Rank = "rank",
     /// Effective rank (entropy of the singular values) of the Jacobian.
-    EffectiveRank,
+    EffectiveRank = "effective_rank",
     /// Largest Euclidean norm of a column of the Jacobian.
-    ColumnNormMax,
+    ColumnNormMax = "column_norm_max",
     /// Share of the Jacobian's columns whose norm is below 1% of the largest.
-    SmallColumns,
+    SmallColumns = "small_columns",
     /// Largest eigenvalue of the Hessian of the training loss, by Lanczos' method.
-    Sharpness,
+    Sharpness = "sharpness",
     /// The residual `|H v - lambda v|` of that eigenvalue: some eigenvalue lies within this distance of it.
-    SharpnessResidual,
+    SharpnessResidual = "sharpness_residual",
     /// Hessian-vector products that it took: 300 where the method stopped before it was accurate.
-    SharpnessIterations,
+    SharpnessIterations = "sharpness_iterations",
     /// Curvature that the gradients of batches meet in the losses of these batches.
-    BatchSharpness,
+    BatchSharpness = "batch_sharpness",
     /// `1/n sum |grad h(x_i)|^2` over the training set.
-    GradientSquare,
-    /// Feature sparsity coefficient on the training inputs; a series a hidden layer.
-    FeatureSparsity,
-    /// Share of non-zero activations on the training inputs; a series a hidden layer.
-    NonzeroShare,
-    /// Number of groups of correlated neurons on the training inputs; a series a hidden layer.
-    FeatureGroups,
-    /// Number of neurons that are active at no training input; a series a hidden layer.
-    DeadNeurons,
+    GradientSquare = "gradient_square",
+    /// Feature sparsity coefficient on the training inputs; a series per hidden layer.
+    FeatureSparsity = "feature_sparsity",
+    /// Share of non-zero activations on the training inputs; a series per hidden layer.
+    NonzeroShare = "nonzero_share",
+    /// Number of groups of correlated neurons on the training inputs; a series per hidden layer.
+    FeatureGroups = "feature_groups",
+    /// Number of neurons that are active at no training input; a series per hidden layer.
+    DeadNeurons = "dead_neurons",
     /// Number of kinks of a network with one input, in the range of the training inputs.
-    Kinks,
+    Kinks = "kinks",
     /// The step size that the next step will use.
-    StepSize,
+    StepSize = "step_size",
     /// `2/lambda_max` of the Hessian of the training loss: the step size at which gradient descent would leave these
     /// parameters, taken for a solution.
-    GradientDescentThreshold,
+    GradientDescentThreshold = "gradient_descent_threshold",
     /// The step size at which the second moment under the dynamics' batches would grow, likewise; NaN for equations.
-    MeanSquareThreshold,
+    MeanSquareThreshold = "mean_square_threshold",
     /// The Lyapunov exponent of the training predictions, per step, over up to 4,000 steps of the phase at hand, see
     /// [`lyapunov`](crate::lookahead::lyapunov). Measured on copies of the run.
-    Lyapunov,
+    Lyapunov = "lyapunov",
     /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
     /// Hessian, see [`bouncing`](crate::lookahead::bouncing). Measured on a copy of the run.
-    Bouncing,
+    Bouncing = "bouncing",
     /// The parameters: a row of p numbers in their flat order.
-    Parameters,
+    Parameters = "parameters",
     /// What a model with one input computes: a row of 401 values on [`predictor_grid`](crate::metrics::predictor_grid).
-    Predictor,
+    Predictor = "predictor",
     /// The first layer's neurons as points `w_j |a_j|` in the space of inputs: a row of m d numbers.
-    Neurons,
+    Neurons = "neurons",
+}
+
+/// By its name; the error lists all names.
+impl FromStr for Probe {
+    type Err = serde::de::value::Error;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::deserialize(name.into_deserializer())
+    }
 }
 
 impl Probe {
-    /// All probes.
-    pub const ALL: [Self; 28] = [
-        Self::TrainLoss,
-        Self::TestLoss,
-        Self::GradientNorm,
-        Self::ParameterNorm,
-        Self::Nonzero,
-        Self::TargetDistance,
-        Self::Rank,
-        Self::EffectiveRank,
-        Self::ColumnNormMax,
-        Self::SmallColumns,
-        Self::Sharpness,
-        Self::SharpnessResidual,
-        Self::SharpnessIterations,
-        Self::BatchSharpness,
-        Self::GradientSquare,
-        Self::FeatureSparsity,
-        Self::NonzeroShare,
-        Self::FeatureGroups,
-        Self::DeadNeurons,
-        Self::Kinks,
-        Self::StepSize,
-        Self::GradientDescentThreshold,
-        Self::MeanSquareThreshold,
-        Self::Lyapunov,
-        Self::Bouncing,
-        Self::Parameters,
-        Self::Predictor,
-        Self::Neurons,
-    ];
-
-    /// The name in specs, and in records unless there is a series a layer.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TrainLoss => "train_loss",
-            Self::TestLoss => "test_loss",
-            Self::GradientNorm => "gradient_norm",
-            Self::ParameterNorm => "parameter_norm",
-            Self::Nonzero => "nonzero",
-            Self::TargetDistance => "target_distance",
-            Self::Rank => "rank",
-            Self::EffectiveRank => "effective_rank",
-            Self::ColumnNormMax => "column_norm_max",
-            Self::SmallColumns => "small_columns",
-            Self::Sharpness => "sharpness",
-            Self::SharpnessResidual => "sharpness_residual",
-            Self::SharpnessIterations => "sharpness_iterations",
-            Self::BatchSharpness => "batch_sharpness",
-            Self::GradientSquare => "gradient_square",
-            Self::FeatureSparsity => "feature_sparsity",
-            Self::NonzeroShare => "nonzero_share",
-            Self::FeatureGroups => "feature_groups",
-            Self::DeadNeurons => "dead_neurons",
-            Self::Kinks => "kinks",
-            Self::StepSize => "step_size",
-            Self::GradientDescentThreshold => "gradient_descent_threshold",
-            Self::MeanSquareThreshold => "mean_square_threshold",
-            Self::Lyapunov => "lyapunov",
-            Self::Bouncing => "bouncing",
-            Self::Parameters => "parameters",
-            Self::Predictor => "predictor",
-            Self::Neurons => "neurons",
-        }
-    }
-
-    /// Whether it gives a series a hidden layer: `feature_sparsity_1`, `feature_sparsity_2`, ..
+    /// Whether it gives a series per hidden layer: `feature_sparsity_1`, `feature_sparsity_2`, ..
     pub fn is_per_layer(self) -> bool {
         matches!(self, Self::FeatureSparsity | Self::NonzeroShare | Self::FeatureGroups | Self::DeadNeurons)
     }

@@ -21,6 +21,17 @@ pub enum Status {
     },
 }
 
+impl Status {
+    /// The status as a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Diverged { .. } => "diverged",
+        }
+    }
+}
+
 /// Where a run that has not diverged stands: with the same problem, dynamics and schedule it goes on from here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {

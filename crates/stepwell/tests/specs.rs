@@ -86,7 +86,7 @@ fn probes_agree_alone_and_together_and_do_not_disturb() {
     let prepared = experiment("teacher-3").prepare(&NoFiles).unwrap();
     let mut session = prepared.session(5).unwrap();
     session.advance(60);
-    let together = session.measure(&Probe::ALL);
+    let together = session.measure(Probe::ALL);
     let alone: Vec<_> = Probe::ALL.iter().flat_map(|probe| session.measure(&[*probe])).collect();
     assert_eq!(format!("{together:?}"), format!("{alone:?}"));
     let names: Vec<&str> = together.iter().map(|(name, _)| name.as_ref()).collect();

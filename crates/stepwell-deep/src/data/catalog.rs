@@ -139,6 +139,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// The folder that is named, or else the one of the environment ([`ENVIRONMENT`]), or else [`DEFAULT_FOLDERS`].
+    #[allow(clippy::disallowed_methods, reason = "where images lie is asked for here until they are the store's")]
     pub fn new(named: Option<&Path>) -> Self {
         let folders = match (named, std::env::var_os(ENVIRONMENT).filter(|value| !value.is_empty())) {
             (Some(folder), _) => vec![folder.to_path_buf()],

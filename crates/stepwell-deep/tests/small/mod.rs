@@ -25,6 +25,7 @@ pub const SPEC: &str = r#"
 "#;
 
 /// The processor, or what `STEPWELL_TEST_DEVICE` names.
+#[allow(clippy::disallowed_methods, reason = "tests choose their device")]
 pub fn device() -> Device {
     let name = std::env::var("STEPWELL_TEST_DEVICE").unwrap_or_else(|_| "cpu".into());
     name.parse::<Engine>().and_then(Engine::device).expect("a device")

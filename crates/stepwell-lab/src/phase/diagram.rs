@@ -17,7 +17,8 @@ const DEFAULT_COUNT: usize = 24;
 /// Runs at each step size that are looked at more closely.
 const CLOSER: u64 = 4;
 
-/// The diagram of a protocol: one setting per step size, with the runs of the seeds 1, 2, .., `seeds`. Without a range of step
+/// The diagram of a protocol, with the findings [`Findings::Phase`]: one setting per step size, with the runs of the seeds
+/// 1, 2, .., `seeds`. Without a range of step
 /// sizes it goes from a quarter of the threshold where small steps lead to up to where all of some runs diverge.
 ///
 /// # Errors

@@ -20,8 +20,8 @@ use crate::findings::Findings;
 use crate::findings::advice::Advice;
 use crate::setting::Setting;
 
-/// The advice for a protocol, whose decays are replaced: the largest step size that rarely diverges, how long to keep it, and
-/// what to decay it to. With `validate` it is worked out on so many fresh data sets as well, and judged there.
+/// The advice for a protocol, with the findings [`Findings::Advice`]: the largest step size that rarely diverges, how long to
+/// keep it, and what to decay it to, in place of the protocol's own decays. With `validate` it is worked out on so many fresh data sets as well, and judged there.
 ///
 /// # Errors
 /// If the question cannot be told by its number of seeds, the spec is refused, no step size is good or none is bad, fresh data

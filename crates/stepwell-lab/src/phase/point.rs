@@ -218,7 +218,7 @@ fn end(spec: &Spec) -> Vec<Probe> {
     let sparsity = match spec.model {
         ModelSpec::Linear | ModelSpec::DiagonalLinear => Some(Probe::Nonzero),
         ModelSpec::FullyConnected(_) => Some(Probe::FeatureSparsity),
-        ModelSpec::ScalarToy => None,
+        _ => None,
     };
     let recorded = spec.record.probes.iter().chain(&spec.record.costly).copied().filter(|probe| is_shown(*probe));
     let mut probes = vec![Probe::TrainLoss];

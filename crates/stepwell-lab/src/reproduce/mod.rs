@@ -84,14 +84,14 @@ pub fn reproduce(question: &Question, watch: &dyn Watch) -> Result<Experiment, L
     let &Question { figure, seeds, fresh, relative } = question;
     let spec: Spec = toml::from_str(figure.text()).expect("specs of the program are sound");
     match figure {
-        Figure::Sde | Figure::Quadratic | Figure::Toy if relative => Err(LabError::Usage(format!(
-            "relative step sizes: {} has step sizes of its own, expected a figure of the paper",
-            figure.name()
-        ))),
         Figure::Diagonal | Figure::Relu1d | Figure::Teacher2 | Figure::Teacher3 => {
             let asked = Asked { figure: figure.name().into(), seeds, fresh, relative };
             published::reproduce(asked, &spec, watch)
         }
+        _ if relative => Err(LabError::Usage(format!(
+            "relative step sizes: {} has step sizes of its own, expected a figure of the paper",
+            figure.name()
+        ))),
         Figure::Sde => sde::reproduce(seeds, fresh, &spec, watch),
         Figure::Quadratic => quadratic::reproduce(seeds, &spec, watch),
         Figure::Toy => toy::reproduce(seeds, &spec, watch),

@@ -47,6 +47,53 @@ impl<M: Model> State<M> {
 }
 
 /// A rule that turns `theta_t` into `theta_{t+1}`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use stepwell::data::{Dataset, Samples};
+/// use stepwell::dynamics::{Dynamics, State, batch_step};
+/// use stepwell::linalg::Matrix;
+/// use stepwell::loss::Loss;
+/// use stepwell::model::{Linear, Model};
+/// use stepwell::problem::Problem;
+/// use stepwell::run::{Run, Status};
+/// use stepwell::schedule::Schedule;
+///
+/// /// The samples one after the other.
+/// #[derive(Clone)]
+/// struct InTurn {
+///     next: usize,
+/// }
+///
+/// impl Dynamics for InTurn {
+///     #[inline(always)]
+///     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize {
+///         for (t, eta) in step_sizes.iter().enumerate() {
+///             if !batch_step(problem, state, self.next..self.next + 1, *eta) {
+///                 return t;
+///             }
+///             self.next = (self.next + 1) % problem.n();
+///         }
+///         step_sizes.len()
+///     }
+///     fn position(&self) -> Vec<u64> {
+///         vec![self.next as u64]
+///     }
+///     fn seek(&mut self, position: &[u64]) -> bool {
+///         let &[next] = position else { return false };
+///         self.next = next as usize;
+///         true
+///     }
+/// }
+///
+/// // y = 2 x at x = 1 and x = 2
+/// let samples = Samples::new(Matrix::from_fn(2, 1, |i, _| (i + 1) as f64), vec![2.0, 4.0], ["x", "y"]).unwrap();
+/// let data = Arc::new(Dataset::new(samples, None, None).unwrap());
+/// let problem = Problem { model: Linear::new(1), data, loss: Loss::HalfMeanSquare };
+/// let mut run = Run::new(problem, InTurn { next: 0 }, Schedule::constant(0.1), &[0.0], 100);
+/// assert_eq!(run.advance(100), Status::Finished);
+/// assert!((run.theta()[0] - 2.0).abs() < 1e-9);
+/// ```
 pub trait Dynamics: Clone + Send + Sync + 'static {
     /// Takes one step for each step size and returns how many it took: fewer than asked if a residual in the batch is
     /// not finite, or its square is not. The parameters are then those whose residual overflowed.

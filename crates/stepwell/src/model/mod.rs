@@ -21,6 +21,37 @@ use crate::tensor::{Layout, TensorLayout};
 ///
 /// Every dynamics needs only these: a new model is one file. The tape carries what `predict` computed and `pullback`
 /// needs again (activations, say), and the room they work in.
+///
+/// ```
+/// use stepwell::model::Model;
+///
+/// /// `h(theta, x) = theta^3 x`.
+/// #[derive(Clone)]
+/// struct Cubic;
+///
+/// impl Model for Cubic {
+///     type Tape = ();
+///     fn parameters(&self) -> usize { 1 }
+///     fn inputs(&self) -> usize { 1 }
+///     fn tape(&self) {}
+///     #[inline(always)]
+///     fn predict(&self, theta: &[f64], x: &[f64], _: &mut ()) -> f64 {
+///         theta[0] * theta[0] * theta[0] * x[0]
+///     }
+///     #[inline(always)]
+///     fn pullback(&self, theta: &[f64], x: &[f64], _: &mut (), w: f64, out: &mut [f64]) {
+///         out[0] += w * (3.0 * theta[0] * theta[0] * x[0]);
+///     }
+///     fn curvature(&self, theta: &[f64], x: &[f64], _: &mut (), w: f64, v: &[f64], out: &mut [f64]) {
+///         out[0] += w * (6.0 * theta[0] * x[0]) * v[0];
+///     }
+/// }
+///
+/// let mut gradient = [0.0];
+/// assert_eq!(Cubic.predict(&[2.0], &[0.5], &mut ()), 4.0);
+/// Cubic.pullback(&[2.0], &[0.5], &mut (), 1.0, &mut gradient);
+/// assert_eq!(gradient, [6.0]);
+/// ```
 pub trait Model: Clone + Send + Sync + 'static {
     /// What a prediction leaves behind for its pullback; allocated once.
     type Tape: Clone + Send + Sync;

@@ -26,15 +26,35 @@ pub enum ModelSpec {
     FullyConnected(FullyConnectedSpec),
 }
 
+/// What is done with a model, whichever it is.
+pub(super) trait ForModel {
+    type Output;
+    fn go<M: Model>(self, model: M) -> Self::Output;
+}
+
 impl ModelSpec {
+    /// Does something with the model of `d` inputs; the one place that knows them all.
+    pub(super) fn with_model<T: ForModel>(&self, d: usize, then: T) -> Result<T::Output, SpecError> {
+        Ok(match self {
+            Self::Linear => then.go(Linear::new(d)),
+            Self::ScalarToy => then.go(ScalarToy),
+            Self::DiagonalLinear => then.go(DiagonalLinear::new(d)),
+            Self::FullyConnected(spec) => then.go(spec.network(d, "model.fully_connected")?),
+        })
+    }
+
     /// The tensors of the parameters for `d` inputs.
     pub(super) fn layout(&self, d: usize) -> Result<Layout, SpecError> {
-        Ok(match self {
-            Self::Linear => Linear::new(d).layout(),
-            Self::ScalarToy => ScalarToy.layout(),
-            Self::DiagonalLinear => DiagonalLinear::new(d).layout(),
-            Self::FullyConnected(spec) => spec.network(d, "model.fully_connected")?.layout(),
-        })
+        self.with_model(d, LayoutOf)
+    }
+}
+
+struct LayoutOf;
+
+impl ForModel for LayoutOf {
+    type Output = Layout;
+    fn go<M: Model>(self, model: M) -> Layout {
+        model.layout()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::check::{SpecError, finite, fraction, refuse, require};
+use super::model::ForModel;
 use super::*;
 use crate::data::{Dataset, on_sphere, uniform_in_range};
 use crate::dynamics::{BatchRule, Equation, GradientDescent, Grid, IndexSource};
@@ -10,7 +11,7 @@ use crate::dynamics::{LabelNoise, MiniBatch, Sampler, Scheme, Sde, Sgd};
 use crate::landscape::Landscape;
 use crate::linalg::Matrix;
 use crate::metrics::{BatchMoments, JacobianRank, SparsityOptions, Thresholds, sharpness, small_step_solution};
-use crate::model::{DiagonalLinear, Linear, Model, ScalarToy};
+use crate::model::Model;
 use crate::probe::Instruments;
 use crate::problem::Problem;
 use crate::record::grid;
@@ -34,6 +35,26 @@ pub struct Prepared {
 
 impl Spec {
     /// Checks everything that can be checked without a seed, and reads the files that it names.
+    ///
+    /// ```
+    /// use stepwell::spec::{NoFiles, Spec};
+    ///
+    /// let mut spec = Spec::from_toml(
+    ///     r#"
+    ///     steps = 1000
+    ///     model = "diagonal_linear"
+    ///     loss = "half_mean_square"
+    ///     data.sparse_regression = { n = 10, d = 20, sparsity = 2 }
+    ///     init.diagonal = { u = 0.1, v = 0.0 }
+    ///     dynamics.sgd = {}
+    ///     schedule.step_size = 0.1
+    ///     "#,
+    /// )?;
+    /// spec.schedule.step_size = -1.0;
+    /// let refused = spec.prepare(&NoFiles).unwrap_err();
+    /// assert!(refused.to_string().starts_with("schedule.step_size: -1"));
+    /// # Ok::<(), stepwell::spec::SpecError>(())
+    /// ```
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -292,8 +313,9 @@ impl Prepared {
 
     // generic functions are compiled where they are used: the models and dynamics are to be compiled here, once
     fn started(&self, seed: u64, data: Arc<Dataset>, plan: Arc<RecordPlan>) -> Session {
-        let instruments = self.instruments(&data);
-        self.with_problem(data, Start { prepared: self, seed, instruments, plan })
+        let (d, instruments) = (data.train.x.cols(), self.instruments(&data));
+        let start = Start { prepared: self, seed, data, instruments, plan };
+        self.spec.model.with_model(d, start).expect("checked when the spec was prepared")
     }
 
     /// The problem of a seed, which can be asked about any parameters.
@@ -301,21 +323,8 @@ impl Prepared {
     /// # Errors
     /// If its data cannot be drawn.
     pub fn landscape(&self, seed: u64) -> Result<Box<dyn Landscape>, SpecError> {
-        Ok(self.with_problem(self.data(seed)?, Boxed))
-    }
-
-    /// Does something with the problem, whatever its model.
-    fn with_problem<T: ForProblem>(&self, data: Arc<Dataset>, then: T) -> T::Output {
-        let (d, loss) = (data.train.x.cols(), self.spec.loss);
-        match &self.spec.model {
-            ModelSpec::Linear => then.go(Problem { model: Linear::new(d), data, loss }),
-            ModelSpec::ScalarToy => then.go(Problem { model: ScalarToy, data, loss }),
-            ModelSpec::DiagonalLinear => then.go(Problem { model: DiagonalLinear::new(d), data, loss }),
-            ModelSpec::FullyConnected(spec) => {
-                let model = spec.network(d, "model.fully_connected").expect("checked when the spec was prepared");
-                then.go(Problem { model, data, loss })
-            }
-        }
+        let data = self.data(seed)?;
+        self.spec.model.with_model(data.train.x.cols(), ProblemOf { data, loss: self.spec.loss })
     }
 
     /// The unit of relative step sizes.
@@ -388,36 +397,35 @@ impl Prepared {
     }
 }
 
-/// What is done with a problem, whatever its model.
-trait ForProblem {
-    type Output;
-    fn go<M: Model>(self, problem: Problem<M>) -> Self::Output;
+/// A problem of a model is put behind its face.
+struct ProblemOf {
+    data: Arc<Dataset>,
+    loss: Loss,
 }
 
-/// It is put behind its face.
-struct Boxed;
-
-impl ForProblem for Boxed {
+impl ForModel for ProblemOf {
     type Output = Box<dyn Landscape>;
-    fn go<M: Model>(self, problem: Problem<M>) -> Self::Output {
-        Box::new(problem)
+    fn go<M: Model>(self, model: M) -> Self::Output {
+        Box::new(Problem { model, data: self.data, loss: self.loss })
     }
 }
 
-/// A session is started on it.
+/// A session of a model is started.
 struct Start<'a> {
     prepared: &'a Prepared,
     seed: u64,
+    data: Arc<Dataset>,
     instruments: Instruments,
     plan: Arc<RecordPlan>,
 }
 
-impl ForProblem for Start<'_> {
+impl ForModel for Start<'_> {
     type Output = Session;
-    fn go<M: Model>(self, problem: Problem<M>) -> Session {
-        let Self { prepared, seed, instruments, plan } = self;
-        let theta = prepared.theta(seed, &problem.model);
+    fn go<M: Model>(self, model: M) -> Session {
+        let Self { prepared, seed, data, instruments, plan } = self;
+        let theta = prepared.theta(seed, &model);
         let spec = &prepared.spec;
+        let problem = Problem { model, data, loss: spec.loss };
         let unit = if spec.schedule.relative { prepared.unit(&problem, &theta) } else { 1.0 };
         let schedule = &prepared.schedule;
         let schedule = if spec.schedule.relative { schedule.clone().scaled(unit) } else { schedule.clone() };
