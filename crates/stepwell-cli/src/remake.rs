@@ -7,9 +7,15 @@ use toml::{Table, Value};
 /// The command of a folder, with the spec itself on its standard input where it takes one.
 pub fn again(heading: &Heading, name: &str) -> String {
     let out = format!("--out {}", quoted(&format!("results/{name}")));
-    match heading.command.split_once(" - ") {
-        Some((before, options)) => format!("{before} - {options} {out} {}", here(&heading.spec)),
-        None => format!("{} {out}", heading.command),
+    // `stepwell SUBCOMMAND - OPTIONS`
+    let mut words = heading.command.splitn(4, ' ');
+    let (program, subcommand, spec) = (words.next(), words.next(), words.next());
+    match (program, subcommand, spec) {
+        (Some(program), Some(subcommand), Some("-")) => {
+            let options = words.next().unwrap_or_default();
+            format!("{program} {subcommand} - {options} {out} {}", here(&heading.spec))
+        }
+        _ => format!("{} {out}", heading.command),
     }
 }
 
@@ -24,7 +30,7 @@ pub fn sweep(plan: &Plan, name: &str) -> String {
     )
 }
 
-/// The settings of a plan as lists side by side; variants are the base's own and vary fastest.
+/// The settings of a plan as lists side by side; variants are the base's own and vary slowest.
 fn sweep_file(plan: &Plan) -> Table {
     let variants = plan.keys.iter().any(|key| key == "variant");
     let stride = match plan.base.get("variants").and_then(Value::as_array) {
@@ -33,7 +39,7 @@ fn sweep_file(plan: &Plan) -> Table {
     };
     let mut list = Table::new();
     for (k, key) in plan.keys.iter().enumerate().filter(|(_, key)| *key != "variant") {
-        let values = plan.settings.iter().step_by(stride).map(|row| row[k].clone()).collect();
+        let values = plan.settings.iter().take(plan.settings.len() / stride).map(|row| row[k].clone()).collect();
         list.insert(key.clone(), Value::Array(values));
     }
     let mut table = Table::new();

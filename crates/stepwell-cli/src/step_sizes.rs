@@ -15,6 +15,7 @@ use crate::cli::ResultArgs;
 use crate::commands::run::stem;
 use crate::deliver::{Delivery, stopped};
 use crate::failure::Failure;
+use crate::remake::quoted;
 use crate::spec_file::SpecFile;
 use crate::terminal::{Terminal, explain};
 
@@ -56,7 +57,8 @@ pub fn answer(
     let folder = RunFolder::claim(&out, &heading, results.claim(Claim::Further))?;
     let mut delivery = Delivery::new(&folder, &heading, what, results, started);
     if *kind == Kind::Advise {
-        delivery.remark = format!("; run it: stepwell run {}/advised.toml --seeds 20", out.display());
+        let advised = quoted(&out.join("advised.toml").display().to_string());
+        delivery.remark = format!("; run it: stepwell run {advised} --seeds 20");
     }
     if let Some(experiment) = folder.at_hand()? {
         delivery.again(experiment)?;

@@ -17,7 +17,7 @@ pub fn explain(error: LabError, file: &SpecFile) -> Failure {
     }
 }
 
-/// Sets the number of threads; 0 is one per core, which start when they are first needed.
+/// Sets the number of threads; 0 means one per core, which start when they are first needed.
 pub fn use_threads(jobs: usize) -> Result<(), Failure> {
     if jobs == 0 {
         return Ok(());

@@ -17,19 +17,20 @@ pub fn settings(spec: &Spec, files: &dyn ArraySource) -> Result<Vec<(String, Pre
         let label = spec.title.clone().unwrap_or_else(|| "run".into());
         return Ok(vec![(label, spec.prepare(files)?)]);
     }
-    let mut out: Vec<(String, Prepared)> = Vec::new();
-    for variant in &spec.variants {
-        let taken = |label: &str| out.iter().any(|(known, _)| known == label);
-        let mut label = variant.label.clone();
-        for k in 2.. {
-            if !taken(&label) {
-                break;
-            }
-            label = format!("{} ({k})", variant.label);
-        }
-        out.push((label, spec.with_variant(variant).prepare(files)?));
+    let labels = apart(spec.variants.iter().map(|variant| &*variant.label));
+    let ready = |(label, variant)| Ok((label, spec.with_variant(variant).prepare(files)?));
+    labels.into_iter().zip(&spec.variants).map(ready).collect()
+}
+
+/// Labels that repeat are numbered, so that each tells its setting apart.
+pub(crate) fn apart<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for label in labels {
+        let numbered = (2..).map(|k| format!("{label} ({k})"));
+        let free = std::iter::once(label.to_string()).chain(numbered).find(|label| !out.contains(label));
+        out.extend(free);
     }
-    Ok(out)
+    out
 }
 
 /// The runs of settings over `seeds` seeds, `first`, `first + 1`, .., with their last parameters: see the example on the

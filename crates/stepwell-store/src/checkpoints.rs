@@ -52,15 +52,17 @@ impl<'a> Checkpoints<'a> {
 
     /// The newest sound checkpoint of this run in a folder, where there is one.
     fn read(&self, job: &Job<'_>, folder: &Path) -> Option<Container> {
-        let mut wrong = None;
+        let mut wrong: Option<String> = None;
         for name in [FILE, PREVIOUS] {
             let Ok(bytes) = std::fs::read(folder.join(name)) else { continue };
             let why = match from_bytes(&bytes) {
                 Ok(found) if found.metadata.get(RUN) == Some(&identity(job)) => {
                     let step: String = found.word("step").unwrap_or_default();
-                    wrong
-                        .iter()
-                        .for_each(|why| (self.warn)(&format!("{why}; going on from the one before, of step {step}")));
+                    if let Some(why) = wrong {
+                        (self.warn)(&format!("{why}; going on from the one before, of step {step}"));
+                        // or it would take the place of the sound one
+                        let _ = std::fs::remove_file(folder.join(FILE));
+                    }
                     return Some(found);
                 }
                 Ok(_) => "was taken of another run, or with other data".to_string(),

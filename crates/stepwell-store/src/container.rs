@@ -32,6 +32,11 @@ pub fn to_bytes(container: &Container) -> Result<Vec<u8>, StoreError> {
         return Err(StoreError::failed(format!("cannot be encoded: a tensor is named {:?}, {why}", bad.name)));
     }
     let fail = |error: safetensors::SafeTensorError| StoreError::failed(format!("cannot be encoded: {error}"));
+    let mut names: Vec<&str> = container.tensors.iter().map(|tensor| &*tensor.name).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(StoreError::failed(format!("cannot be encoded: two tensors are named {:?}", pair[0])));
+    }
     let encoded: Vec<(Dtype, Vec<u8>)> = container.tensors.iter().map(|tensor| encoded(&tensor.values)).collect();
     let mut views = Vec::new();
     for (tensor, (dtype, bytes)) in container.tensors.iter().zip(&encoded) {
@@ -93,6 +98,7 @@ fn encoded(values: &Values) -> (Dtype, Vec<u8>) {
         Values::F32(values) => (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Values::F64(values) => (Dtype::F64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
         Values::U64(values) => (Dtype::U64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        Values::I64(values) => (Dtype::I64, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
     }
 }
 
@@ -102,6 +108,7 @@ fn decoded(dtype: Dtype, data: &[u8]) -> Option<Values> {
         Dtype::F32 => Values::F32(data.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect()),
         Dtype::F64 => Values::F64(words().map(|word| f64::from_le_bytes(*word)).collect()),
         Dtype::U64 => Values::U64(words().map(|word| u64::from_le_bytes(*word)).collect()),
+        Dtype::I64 => Values::I64(words().map(|word| i64::from_le_bytes(*word)).collect()),
         _ => return None,
     })
 }

@@ -20,6 +20,8 @@ use crate::frames::{frame_of, frames, next_frame};
 pub const FILE: &str = "outcomes.bin";
 /// What tells the run apart from all others.
 const RUN: &str = "stepwell.run";
+/// A frame that was cut short may have so many bytes without its beginning.
+const LEAST: usize = 64;
 
 /// Keeps the outcomes of runs that `inner` watches, once they have come to their ends; not those with rows of numbers.
 pub struct KeptOutcomes<'a> {
@@ -56,6 +58,10 @@ impl<'a> KeptOutcomes<'a> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(fail)?;
         let (sound, whole) = frames(&bytes);
+        if whole == 0 && bytes.len() > LEAST && next_frame(&bytes, 0).is_none() {
+            let why = "was not written by stepwell; name another folder, or move it";
+            return Err(StoreError::usage(format!("{}: {why}", path.display())));
+        }
         if whole < bytes.len() {
             file.set_len(whole as u64).map_err(fail)?;
         }

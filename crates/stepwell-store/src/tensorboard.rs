@@ -46,6 +46,19 @@ pub fn write(runs: &[Named<'_>], path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Removes the event files that were written below a folder before, and nothing else.
+pub fn clear(path: &Path) {
+    let below = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    for setting in below(path) {
+        for run in below(&setting) {
+            let _ = std::fs::remove_file(run.join(FILE));
+            // stays where something else is in it
+            let _ = std::fs::remove_dir(&run);
+        }
+        let _ = std::fs::remove_dir(&setting);
+    }
+}
+
 /// Letters, digits and what else is safe in a file's name.
 fn file_name(label: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || "-_.=,".contains(c) { c } else { '_' };

@@ -22,6 +22,8 @@ pub enum Values {
     F64(Vec<f64>),
     /// Counters and states of random numbers.
     U64(Vec<u64>),
+    /// Signed whole numbers, as PyTorch has them for counters.
+    I64(Vec<i64>),
 }
 
 impl Values {
@@ -31,6 +33,7 @@ impl Values {
             Self::F32(values) => values.len(),
             Self::F64(values) => values.len(),
             Self::U64(values) => values.len(),
+            Self::I64(values) => values.len(),
         }
     }
 

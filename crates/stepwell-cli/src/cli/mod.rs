@@ -23,7 +23,7 @@ use crate::commands::sweep::args::SweepCommand;
 #[derive(Parser)]
 #[command(name = "stepwell", version, about = "A laboratory for SGD with large step sizes", after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
-    /// Threads to use; 0 is one per core. Results do not depend on it
+    /// Threads to use; 0 means one per core. Results do not depend on it
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
     /// What to do

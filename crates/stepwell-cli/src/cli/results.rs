@@ -11,7 +11,7 @@ pub struct ResultArgs {
     /// Where results go [default: a folder in results/ with the name of the spec or figure]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Replace what other results left in the folder; without it, results that are at hand are not computed again
+    /// Replace the results in the folder, or compute those at hand again
     #[arg(long)]
     pub overwrite: bool,
     /// How records are written

@@ -20,7 +20,7 @@ pub struct RunArgs {
     /// How many seeds, counted from --seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
-    /// Go on in a folder that an interrupted run left, from its checkpoint: same spec, same bytes
+    /// Insist that the folder holds this run; without it, the run goes on too where it is there
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
     /// Exit with 1 if a run diverges
@@ -51,7 +51,7 @@ pub struct TrainArgs {
     /// What computes: cpu, cuda, cuda:N or wgpu
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
-    /// Go on from the last good checkpoint in the folder, to the same bytes
+    /// Insist that the folder holds this training; without it, the training goes on too where it is there
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
     /// Seconds between checkpoints; the end and a stop on request write one in any case

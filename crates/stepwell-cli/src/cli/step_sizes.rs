@@ -59,7 +59,7 @@ pub struct AdviseArgs {
     /// Runs that must bear that out; at 5% at least 73, of which none may diverge
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
-    /// A linear warm-up from a tenth of the step size over this share of the run; 0 is none [default: the spec's]
+    /// A linear warm-up from a tenth of the step size over this share of the run; 0 means none [default: the spec's]
     #[arg(long, value_name = "F", value_parser = warmup_share)]
     pub warmup: Option<f64>,
     /// Draw a fresh data set for each seed

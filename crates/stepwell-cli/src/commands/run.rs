@@ -39,8 +39,11 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         Some(experiment) => delivery.again(experiment)?,
         None => delivery.of(compute(args, &file, &settings, &folder, &heading)?)?,
     };
+    // once all results are written they are of no use
+    checkpoints::remove_all(folder.path())?;
     if args.tensorboard {
         let source = [read(folder.path(), false)?];
+        tensorboard::clear(&folder.path().join("tensorboard"));
         tensorboard::write(&named(&source), &folder.path().join("tensorboard"))?;
     }
     let diverged = experiment.settings.iter().flat_map(|setting| &setting.outcomes).any(Outcome::diverged);
@@ -91,6 +94,5 @@ fn compute(
         folder.write("predictor.csv", learned.predictors.as_bytes())?;
         folder.write("kinks.csv", learned.kinks.as_bytes())?;
     }
-    checkpoints::remove_all(folder.path())?;
     Ok(experiment)
 }

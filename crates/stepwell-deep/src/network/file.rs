@@ -41,7 +41,7 @@ impl Network {
             out.push(named(format!("{name}.running_var"), vec![*channels], &running.variance));
         }
         for ((name, _), running) in self.layout.normalizations().iter().zip(&weights.running) {
-            let (name, values) = (format!("{name}.num_batches_tracked"), Values::U64(vec![running.batches]));
+            let (name, values) = (format!("{name}.num_batches_tracked"), Values::I64(vec![running.batches as i64]));
             out.push(Named { name, shape: Vec::new(), values });
         }
         out
@@ -96,12 +96,13 @@ impl Network {
     }
 }
 
-/// A file as PyTorch writes it: counters are signed there.
+/// A file as PyTorch writes it.
 fn safetensors_of(tensors: &[Named]) -> Result<Vec<u8>, SafeTensorError> {
     let encoded = |tensor: &Named| match &tensor.values {
         Values::F32(values) => (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()),
         Values::F64(values) => (Dtype::F64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        Values::U64(values) => (Dtype::I64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Values::U64(values) => (Dtype::U64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Values::I64(values) => (Dtype::I64, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
     };
     let arrays: Vec<(Dtype, Vec<u8>)> = tensors.iter().map(encoded).collect();
     let mut views = Vec::new();

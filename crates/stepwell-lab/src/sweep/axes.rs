@@ -180,8 +180,10 @@ fn draw(stream: &mut Stream, law: &Value) -> Result<Value, String> {
             let (Some(low), Some(high)) = (list[0].as_integer(), list.get(1).and_then(Value::as_integer)) else {
                 return Err(expected());
             };
-            let count =
-                high.checked_sub(low).and_then(|width| u32::try_from(width + 1).ok()).filter(|count| *count > 0);
+            let count = high
+                .checked_sub(low)
+                .and_then(|width| u32::try_from(width.checked_add(1)?).ok())
+                .filter(|count| *count > 0);
             Value::Integer(low + i64::from(stream.below(count.ok_or_else(expected)?)))
         }
         "choice" => list[stream.below(list.len() as u32) as usize].clone(),

@@ -57,6 +57,8 @@ pub struct PlannedRun {
 
 /// All settings are checked if they are not more than this; others when their turn comes.
 const CHECKED: usize = 1000;
+/// More runs than this are a slip.
+const MOST_PLANNED: u64 = 1 << 40;
 /// A chunk of short runs takes about this many steps.
 const STEPS_PER_CHUNK: u64 = 1 << 22;
 const MOST_RUNS: u64 = 1024;
@@ -76,11 +78,11 @@ impl Plan {
         settings: Settings,
         files: &dyn ArraySource,
     ) -> Result<Self, String> {
-        let Settings { keys, rows } = settings;
+        let (Settings { keys, rows }, seeds) = (settings, sweep.seeds);
         let mut plan = Self {
             version: env!("CARGO_PKG_VERSION").into(),
             first_seed: sweep.first_seed,
-            seeds: sweep.seeds,
+            seeds,
             runs_per_chunk: 1,
             long_runs: false,
             keys,
@@ -88,6 +90,12 @@ impl Plan {
             files: Vec::new(),
             base,
         };
+        if (plan.settings.len() as u64).checked_mul(seeds).is_none_or(|runs| runs > MOST_PLANNED) {
+            return Err(format!(
+                "{} settings x {seeds} seeds, expected at most {MOST_PLANNED} runs",
+                plan.settings.len()
+            ));
+        }
         plan.check(files)?;
         plan.runs_per_chunk = match sweep.runs_per_chunk {
             Some(runs) => runs.max(plan.runs().div_ceil(MOST_CHUNKS)),

@@ -7,6 +7,7 @@ use stepwell::schedule::Timetable;
 use stepwell_deep::training::{Training, TrainingSpec};
 
 use crate::drive::{Drive, Progress};
+use crate::runs::apart;
 use crate::setting::Setting;
 
 impl Drive for Training {
@@ -50,7 +51,8 @@ pub fn labeled(spec: &TrainingSpec) -> Vec<(String, TrainingSpec)> {
         let label = spec.title.clone().unwrap_or_else(|| "run".into());
         return vec![(label, spec.clone())];
     }
-    spec.variants.iter().map(|variant| (variant.label.clone(), spec.with_variant(variant))).collect()
+    let labels = apart(spec.variants.iter().map(|variant| &*variant.label));
+    labels.into_iter().zip(&spec.variants).map(|(label, variant)| (label, spec.with_variant(variant))).collect()
 }
 
 /// The setting of a spec without variants, with its runs over seeds.

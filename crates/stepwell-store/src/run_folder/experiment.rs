@@ -111,7 +111,10 @@ pub fn read(path: &Path, partial: bool) -> Result<(Heading, Experiment), StoreEr
     match sums::read(path) {
         Some(sums) => {
             if let Some((name, _)) = sums.iter().find(|(name, sum)| !sums::matches(path, name, sum)) {
-                return Err(corrupt(&path.join(name), "is not as it was written (see sha256sums.txt)"));
+                return Err(corrupt(
+                    &path.join(name),
+                    "is not as it was written (see sha256sums.txt); the same command with --overwrite makes it again",
+                ));
             }
         }
         None if !partial => {
@@ -123,8 +126,11 @@ pub fn read(path: &Path, partial: bool) -> Result<(Heading, Experiment), StoreEr
         }
         None => {}
     }
-    let mut experiment = if path.join(SUMMARY).exists() { whole(path)? } else { nothing(&heading) };
-    if sums::read(path).is_none() {
+    // of a complete folder what is listed, of another what is there
+    let listed = sums::read(path);
+    let has = |name: &str| listed.as_ref().map_or_else(|| path.join(name).exists(), |sums| sums.contains_key(name));
+    let mut experiment = if has(SUMMARY) { whole(path, has)? } else { nothing(&heading) };
+    if listed.is_none() {
         experiment.notes.push("The run had not ended; what it had recorded is shown.".into());
     }
     Ok((heading, experiment))
@@ -141,21 +147,21 @@ fn nothing(heading: &Heading) -> Experiment {
     }
 }
 
-fn whole(path: &Path) -> Result<Experiment, StoreError> {
+fn whole(path: &Path, has: impl Fn(&str) -> bool) -> Result<Experiment, StoreError> {
     let bytes = |name: &str| {
         let place = path.join(name);
         std::fs::read(&place).map_err(|error| StoreError::failed(format!("{}: {error}", place.display())))
     };
     let summary: Summary =
         serde_json::from_slice(&bytes(SUMMARY)?).map_err(|error| corrupt(&path.join(SUMMARY), error))?;
-    let runs = if path.join(PARQUET).exists() {
+    let runs = if has(PARQUET) {
         records::parquet::from_bytes(bytes(PARQUET)?).map_err(|error| corrupt(&path.join(PARQUET), error))?
     } else {
         records::csv::from_bytes(&bytes(CSV)?).map_err(|why| corrupt(&path.join(CSV), why))?
     };
     let mut found: HashMap<(String, u64), Records> =
         runs.into_iter().map(|run| ((run.label, run.seed), run.records)).collect();
-    if path.join(SNAPSHOTS).exists() {
+    if has(SNAPSHOTS) {
         let container = from_bytes(&bytes(SNAPSHOTS)?).map_err(|why| corrupt(&path.join(SNAPSHOTS), why))?;
         add_snapshots(&container, &mut found).ok_or_else(|| corrupt(&path.join(SNAPSHOTS), "lacks rows or steps"))?;
     }

@@ -15,12 +15,10 @@ pub enum Kind {
     Phase,
     /// `stepwell advise`.
     Advise,
-    /// `stepwell sweep`.
-    Sweep,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Run, Self::Train, Self::Reproduce, Self::Phase, Self::Advise, Self::Sweep];
+    const ALL: [Self; 5] = [Self::Run, Self::Train, Self::Reproduce, Self::Phase, Self::Advise];
 
     /// The word in the first line of `run.toml`.
     pub fn name(self) -> &'static str {
@@ -30,7 +28,6 @@ impl Kind {
             Self::Reproduce => "reproduce",
             Self::Phase => "phase",
             Self::Advise => "advise",
-            Self::Sweep => "sweep",
         }
     }
 }
@@ -77,7 +74,9 @@ impl Heading {
     /// The text of `run.toml`.
     pub fn to_text(&self) -> String {
         let Self { version, kind, question, command, inputs, spec } = self;
-        let inputs: String = inputs.iter().map(|input| format!("# input {} {}\n", input.sha256, input.path)).collect();
+        let input = |input: &Input| format!("# input {} {}\n", input.sha256, in_one_line(&input.path));
+        let inputs: String = inputs.iter().map(input).collect();
+        let (question, command) = (in_one_line(question), in_one_line(command));
         format!("# stepwell {version} {}\n# question: {question}\n# $ {command}\n{inputs}{spec}", kind.name())
     }
 
@@ -87,7 +86,7 @@ impl Heading {
         let mut line = |start: &str| {
             let (line, below) = rest.strip_prefix(start)?.split_once('\n')?;
             rest = below;
-            Some(line.to_string())
+            Some(of_one_line(line))
         };
         let first = line("# stepwell ")?;
         let (version, word) = first.split_once(' ')?;
@@ -119,6 +118,30 @@ impl Heading {
     }
 }
 
+/// A text in one line.
+fn in_one_line(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+fn of_one_line(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match (c, chars.clone().next()) {
+            ('\\', Some(escaped @ ('n' | 'r' | '\\'))) => {
+                chars.next();
+                out.push(match escaped {
+                    'n' => '\n',
+                    'r' => '\r',
+                    other => other,
+                });
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 /// The files at some paths with their hashes.
 ///
 /// # Errors
@@ -137,7 +160,7 @@ mod tests {
 
     #[test]
     fn headings_come_back_and_differences_are_told() {
-        let input = Input { sha256: "ab".repeat(32), path: "/tmp/my file.npy".into() };
+        let input = Input { sha256: "ab".repeat(32), path: "/tmp/my\n\\n file.npy".into() };
         let heading = Heading::new(
             Kind::Run,
             "seed 1, 3 seeds".into(),

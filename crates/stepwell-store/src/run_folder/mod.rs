@@ -61,6 +61,9 @@ impl RunFolder {
         if claim == Claim::Resume && there.is_none() {
             return Err(StoreError::usage(format!("{place} holds nothing to resume")));
         }
+        if is_a_sweep(path) {
+            return Err(StoreError::usage(format!("{place} holds a sweep; name another folder with --out")));
+        }
         let folder = Folder::claim(path, |_| there.is_some())?;
         let busy = || StoreError::locked(format!("{place} is being worked on by another process"));
         let lock = Lock::take(&path.join(LOCK), true)?.ok_or_else(busy)?;
@@ -95,7 +98,8 @@ impl RunFolder {
     fn forget(&self) -> Result<(), StoreError> {
         let path = self.path();
         for (name, sum) in sums::read(path).unwrap_or_default() {
-            if !name.contains('/') && sums::matches(path, &name, &sum) {
+            // the head stays until another one takes its place: it says that the folder is ours
+            if name != HEAD && !name.contains('/') && sums::matches(path, &name, &sum) {
                 self.folder.remove(&name)?;
             }
         }
@@ -105,12 +109,6 @@ impl RunFolder {
     /// The folder's path.
     pub fn path(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Whether everything was written, and is as it was written.
-    pub fn is_complete(&self) -> bool {
-        let path = self.path();
-        sums::read(path).is_some_and(|sums| sums.iter().all(|(name, sum)| sums::matches(path, name, sum)))
     }
 
     /// Writes a file, whole or not at all.
@@ -130,7 +128,9 @@ impl RunFolder {
     /// # Errors
     /// If the disk refuses.
     pub fn finish(&self) -> Result<(), StoreError> {
-        let head = self.folder.read(HEAD).unwrap_or_default();
+        let place = self.path().join(HEAD);
+        let head = self.folder.read(HEAD);
+        let head = head.ok_or_else(|| StoreError::failed(format!("{}: is gone", place.display())))?;
         self.written().insert(HEAD.into(), sha256(&head));
         self.folder.write(sums::FILE, sums::to_text(&self.written()).as_bytes()).map(|_| ())
     }
@@ -145,8 +145,8 @@ impl RunFolder {
     }
 }
 
-/// What a folder is about; `None` if it is none of ours.
-fn head_of(path: &Path) -> Option<Heading> {
+/// What a folder is about; `None` if it is none of ours, or a sweep's.
+pub fn head_of(path: &Path) -> Option<Heading> {
     Heading::parse(&std::fs::read_to_string(path.join(HEAD)).ok()?)
 }
 
@@ -155,6 +155,9 @@ fn head_of(path: &Path) -> Option<Heading> {
 /// # Errors
 /// If it is one.
 pub fn refuse_older(path: &Path) -> Result<(), StoreError> {
+    if head_of(path).is_some() || is_a_sweep(path) {
+        return Ok(());
+    }
     let starts =
         |name: &str, start: &str| std::fs::read(path.join(name)).is_ok_and(|text| text.starts_with(start.as_bytes()));
     let has = |name: &str| path.join(name).exists();
@@ -162,7 +165,7 @@ pub fn refuse_older(path: &Path) -> Result<(), StoreError> {
         let text = std::fs::read(path.join("summary.json")).unwrap_or_default();
         text.windows(9).any(|window| window == b"\"version\"") && has("spec.toml") && has("records.csv")
     };
-    let older = (starts(HEAD, "# stepwell ") && head_of(path).is_none() && !is_a_sweep(path))
+    let older = starts(HEAD, "# stepwell ")
         || starts("plan.toml", "# A frozen plan.")
         || (starts("phase.json", "{") || starts("advice.json", "{")) && has("spec.toml")
         || starts("advice.json", "{") && has("advised.toml")

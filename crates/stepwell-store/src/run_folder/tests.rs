@@ -69,9 +69,8 @@ fn an_experiment_comes_back() {
         let folder = RunFolder::claim(&root.path().join(name), &heading(3), Claim::New).unwrap();
         let written = experiment();
         folder.write_experiment(&written, "stepwell run -", format).unwrap();
-        assert!(folder.at_hand().unwrap().is_none() && !folder.is_complete());
+        assert!(folder.at_hand().unwrap().is_none());
         folder.finish().unwrap();
-        assert!(folder.is_complete());
         let (found, read) = read(folder.path(), false).unwrap();
         assert!(found == heading(3) && text(&read) == text(&written));
         assert!(text(&folder.at_hand().unwrap().unwrap()) == text(&written));
@@ -86,7 +85,7 @@ fn folders_are_claimed_for_one_question() {
     assert_eq!(kind(claim("nothing", 3, Claim::Resume)), Some(ErrorKind::Usage));
     filled(&at("ours"), 3);
     let first = claim("ours", 3, Claim::New).unwrap();
-    assert!(first.is_complete());
+    assert!(first.at_hand().unwrap().is_some());
     for how in [Claim::New, Claim::Resume, Claim::Overwrite] {
         assert_eq!(kind(claim("ours", 3, how)), Some(ErrorKind::Locked));
     }
@@ -94,7 +93,7 @@ fn folders_are_claimed_for_one_question() {
     let refused = claim("ours", 4, Claim::New).err().unwrap();
     assert!(refused.message.contains("other seeds or options") && refused.message.contains("--overwrite"), "{refused}");
     assert_eq!(kind(claim("ours", 4, Claim::Resume)), Some(ErrorKind::Usage));
-    assert!(claim("ours", 3, Claim::Resume).unwrap().is_complete());
+    assert!(claim("ours", 3, Claim::Resume).unwrap().at_hand().unwrap().is_some());
     let other = Heading { kind: Kind::Phase, ..heading(3) };
     assert_eq!(kind(RunFolder::claim(&at("ours"), &other, Claim::Further)), Some(ErrorKind::Usage));
 
@@ -103,7 +102,7 @@ fn folders_are_claimed_for_one_question() {
     fs::write(at("ours/figure.svg"), "changed by hand").unwrap();
     fs::write(at("ours/outcomes.bin"), "mine").unwrap();
     let taken = claim("ours", 4, Claim::Overwrite).unwrap();
-    assert!(!taken.is_complete());
+    assert!(taken.at_hand().unwrap().is_none());
     for (name, there) in [
         ("notes.txt", true),
         ("figure.svg", true),
@@ -114,6 +113,16 @@ fn folders_are_claimed_for_one_question() {
         assert_eq!(at("ours").join(name).exists(), there, "{name}");
     }
     drop(taken);
+    // the same question once more, from the beginning
+    for _ in 0..2 {
+        let again = claim("ours", 4, Claim::Overwrite).unwrap();
+        again.write_experiment(&experiment(), "stepwell run -", Format::Parquet).unwrap();
+        again.finish().unwrap();
+        assert_eq!(read(again.path(), false).unwrap().0, heading(4));
+    }
+    // what an interrupted call with another format left is not read
+    fs::write(at("ours/records.csv"), "run,seed\n").unwrap();
+    assert!(read(&at("ours"), false).is_ok());
     assert!(claim("ours", 4, Claim::New).is_ok(), "an interrupted call is made again");
     assert!(claim("ours", 5, Claim::Further).is_ok(), "another question of the same command");
 }

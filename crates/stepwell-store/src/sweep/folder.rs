@@ -13,6 +13,7 @@ use crate::checkpoints;
 use crate::error::StoreError;
 use crate::folder::Folder;
 use crate::lock::Lock;
+use crate::run_folder::{HEAD, LOCK, head_of, refuse_older};
 
 /// A folder with a frozen plan.
 pub struct SweepFolder {
@@ -60,44 +61,39 @@ impl Standing {
     }
 }
 
-/// The plan, which is also what tells that a folder is ours.
-const PLAN_FILE: &str = "run.toml";
-/// The lock of the whole folder.
-const LOCK: &str = ".stepwell-lock";
-
 impl SweepFolder {
     /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
     /// soon as it has results. Where the sweep's file leaves it open, it is decided here whether the runs are long.
     pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, StoreError> {
         let folder =
-            Folder::claim(path, |path| fs::read_to_string(path.join(PLAN_FILE)).is_ok_and(|text| thaw(&text).is_ok()))?;
+            Folder::claim(path, |path| fs::read_to_string(path.join(HEAD)).is_ok_and(|text| thaw(&text).is_ok()))?;
         if open {
             // what was decided once stays so, however fast the machine is today
-            let there = folder.read(PLAN_FILE).and_then(|text| thaw(&String::from_utf8(text).ok()?).ok());
+            let there = folder.read(HEAD).and_then(|text| thaw(&String::from_utf8(text).ok()?).ok());
             let (there, long) = (there.map(|(plan, _)| plan), plan.with_long_runs());
             if there.as_ref() == Some(&long) || there.as_ref() != Some(&plan) && takes_long(&plan)? {
                 plan = long;
             }
         }
         let (text, _) = freeze(&plan)?;
-        if folder.read(PLAN_FILE).is_some_and(|there| there != text.as_bytes()) {
+        if folder.read(HEAD).as_deref() != Some(text.as_bytes()) {
             let _alone = lock_whole(path, true)?;
-            if has_results(path) {
+            // once more, now that nobody else writes it
+            if folder.read(HEAD).is_some_and(|there| there != text.as_bytes()) && has_results(path) {
                 return Err(StoreError::usage(format!(
-                    "{} was started by another plan (see its {PLAN_FILE}); name another folder with --out, or remove it",
+                    "{} was started by another plan (see its {HEAD}); name another folder with --out, or remove it",
                     path.display()
                 )));
             }
-            folder.write(PLAN_FILE, text.as_bytes())?;
-        } else if folder.read(PLAN_FILE).is_none() {
-            folder.write(PLAN_FILE, text.as_bytes())?;
+            folder.write(HEAD, text.as_bytes())?;
         }
         Self::open(path)
     }
 
     /// Opens a folder with a plan.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let place = path.join(PLAN_FILE);
+        refuse_older(path)?;
+        let place = path.join(HEAD);
         let text = fs::read_to_string(&place).map_err(|error| {
             StoreError::usage(format!(
                 "{}: {error}; expected the folder of a sweep (see `stepwell sweep plan`)",

@@ -50,12 +50,11 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
             let kept = KeptOutcomes::open(&terminal, folder.path(), &[])?;
             let found = reproduce(&question, &kept).map_err(|error| delivery.failure(error))?;
             drop(terminal);
-            let found = delivery.of(found)?;
-            // all that it holds is in the records
-            kept::remove(folder.path())?;
-            found
+            delivery.of(found)?
         }
     };
+    // all that they hold is in the records
+    kept::remove(folder.path())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -86,7 +86,7 @@ fn report(folder: &SweepFolder, standing: &Standing, total: u64, before: u64, se
     let done = standing.done();
     let rate = done.saturating_sub(before) as f64 / seconds.max(1e-3);
     format!(
-        "runs     {} of {} done: {} finished, {} diverged, {} failed\ntime     {seconds:.1} s, {rate:.0} runs a second\nfiles    {}\n",
+        "runs     {} of {} done: {} finished, {} diverged, {} failed\ntime     {seconds:.1} s, {rate:.0} runs per second\nfiles    {}\n",
         thousands(done),
         thousands(total),
         thousands(standing.finished),

@@ -26,7 +26,7 @@ use crate::cli::{self, DenseNetArgs, ImageSet, ReproduceArgs};
 use crate::commands::data::catalog;
 use crate::commands::train::driven::Wanted;
 use crate::commands::train::{device, fits, parameters, place_of, refused};
-use crate::deliver::Delivery;
+use crate::deliver::{Delivery, stopped};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::remake::quoted;
@@ -66,6 +66,12 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     let settings = train(&folder, &seeds, &device, &left, |spec| {
         TrainingImages::load(spec, &catalog).map_err(|error| refused(NAME, &error))
     })?;
+    // a seed that a signal kept from beginning is missing
+    let begun = settings.iter().all(|setting| setting.outcomes.len() == seeds.len());
+    if !begun {
+        folder.write_experiment(&experiment(&plan, settings), &heading.command, args.results.format())?;
+        return Err(stopped(&folder));
+    }
     delivery.of_trainings(experiment(&plan, settings))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -165,7 +171,7 @@ fn default_folder(choice: &Choice) -> PathBuf {
     PathBuf::from(format!("results/densenet-{}-{setting}-{scale}", data.name()))
 }
 
-/// What is left to do, of all runs. What cannot be gone on with is refused before anything is read or measured.
+/// What is left to do, of all runs.
 fn left(folder: &RunFolder, seeds: &[TrainingSpec]) -> Result<Left, Failure> {
     let mut left = Left::default();
     for (s, spec) in seeds.iter().enumerate() {
@@ -201,7 +207,7 @@ fn estimate(
 ) -> Result<String, Failure> {
     let costs = side_by_side.alone(|| Costs::measure(spec, images, device))?.map_err(|error| refused(NAME, &error))?;
     if interrupt::stopped() {
-        return Err(Failure::stopped("stopped on request before the first step; the same command goes on"));
+        return Err(Failure::halted("stopped on request before the first step; the same command goes on"));
     }
     Ok(format!(
         "{}\nTERM and Ctrl-C save and stop; the same command goes on",
