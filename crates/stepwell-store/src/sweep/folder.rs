@@ -65,6 +65,12 @@ impl SweepFolder {
     /// Freezes a plan in a folder. One that holds the same plan is taken as it is; one with another plan is refused as
     /// soon as it has results. Where the sweep's file leaves it open, it is decided here whether the runs are long.
     pub fn freeze(path: &Path, mut plan: Plan, open: bool) -> Result<Self, StoreError> {
+        refuse_older(path)?;
+        if let Some(there) = head_of(path) {
+            let (place, kind) = (path.display(), there.kind.name());
+            let why = format!("{place} holds results of `stepwell {kind}`; name another folder with --out");
+            return Err(StoreError::usage(why));
+        }
         let folder =
             Folder::claim(path, |path| fs::read_to_string(path.join(HEAD)).is_ok_and(|text| thaw(&text).is_ok()))?;
         if open {
