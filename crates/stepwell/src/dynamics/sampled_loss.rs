@@ -43,7 +43,7 @@ impl SampledLoss {
         self.left = if self.block + 1 < BLOCKS { self.start(self.block + 1) - step } else { u64::MAX };
     }
 
-    /// Adds what a step saw: the mean of `r_i^2` over its batch. Every dynamics does so once per step, here or by a [`Meter`].
+    /// Adds what a step saw: the mean of `r_i^2` over its batch. Every dynamics does so once per step, here or by a `Meter`.
     #[inline(always)]
     pub fn add(&mut self, mean_square_residual: f64) {
         let mut meter = self.meter();
