@@ -2,6 +2,7 @@
 
 use stepwell_lab::sweep::plan::Plan;
 use stepwell_store::run_folder::Heading;
+use stepwell_store::shell::quoted;
 use toml::{Table, Value};
 
 /// The command of a folder, with the spec itself on its standard input where it takes one.
@@ -62,12 +63,6 @@ fn here(text: &str) -> String {
     }
     let feed = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     format!("<<'{end}'\n{text}{feed}{end}")
-}
-
-/// A word for the shell.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

@@ -10,12 +10,12 @@ use stepwell_lab::findings::Findings;
 use stepwell_lab::phase::Protocol;
 use stepwell_store::kept::KeptOutcomes;
 use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
+use stepwell_store::shell::quoted;
 
 use crate::cli::ResultArgs;
 use crate::commands::run::stem;
 use crate::deliver::{Delivery, stopped};
 use crate::failure::Failure;
-use crate::remake::quoted;
 use crate::spec_file::SpecFile;
 use crate::terminal::{Terminal, explain};
 

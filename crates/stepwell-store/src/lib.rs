@@ -19,5 +19,6 @@ mod mutation;
 pub mod pace;
 pub mod records;
 pub mod run_folder;
+pub mod shell;
 pub mod sweep;
 pub mod tensorboard;

@@ -1,7 +1,7 @@
 //! Deep networks on images, in words and tables.
 
-use stepwell::statistics::Band;
-use stepwell::words::{percent, probe_words, short, thousands};
+use stepwell::statistics::{Band, Share};
+use stepwell::words::{percent, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::training::{Observed, Training};
 use stepwell_lab::setting::Setting;
@@ -61,11 +61,19 @@ fn over_seeds(settings: &[Setting]) -> String {
                 probe_words(&series.name),
                 value_text(&series.name, &ends),
                 first(format!("{} of {}", diverged.hits, setting.outcomes.len())),
-                first(setting.end_words(one)),
+                first(end_words(setting)),
             ]);
         }
     }
     table.trim_fmt()
+}
+
+/// What became of the loss: of one run in words, of several how many stabilize.
+fn end_words(setting: &Setting) -> String {
+    match &setting.outcomes[..] {
+        [run] => setting.end_words(run),
+        runs => format!("stabilized: {}", share_text(&Share::of(setting.levels().len(), runs.len()))),
+    }
 }
 
 fn observed(observations: &[Observed]) -> String {

@@ -44,15 +44,7 @@ pub fn collect(folder: &SweepFolder, out: &Path, partial: bool) -> Result<Collec
             )));
         }
     };
-    let chunks: Vec<u64> = (0..folder.plan.chunks()).filter(|chunk| folder.has(*chunk)).collect();
-    let absent = folder.plan.chunks() - chunks.len() as u64;
-    if absent > 0 && !partial {
-        return Err(StoreError::failed(format!(
-            "{absent} of {} chunks are not computed yet; `stepwell sweep run {}` computes them, --partial does without",
-            folder.plan.chunks(),
-            folder.path().display()
-        )));
-    }
+    let chunks = folder.computed(partial)?;
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let target = Folder::create(parent)?;
     let (mut entries, mut rows) = (Vec::new(), 0);

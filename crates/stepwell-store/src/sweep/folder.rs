@@ -143,6 +143,23 @@ impl SweepFolder {
         self.chunk_path(chunk).exists()
     }
 
+    /// The chunks that have a file: all of them, unless `partial`.
+    ///
+    /// # Errors
+    /// If some are missing.
+    pub fn computed(&self, partial: bool) -> Result<Vec<u64>, StoreError> {
+        let all = self.plan.chunks();
+        let chunks: Vec<u64> = (0..all).filter(|chunk| self.has(*chunk)).collect();
+        let absent = all - chunks.len() as u64;
+        if absent == 0 || partial {
+            return Ok(chunks);
+        }
+        Err(StoreError::failed(format!(
+            "{absent} of {all} chunks are not computed yet; `stepwell sweep run {}` computes them, --partial does without",
+            self.path.display()
+        )))
+    }
+
     /// Opens the file of a chunk.
     pub fn chunk(&self, chunk: u64) -> Result<ChunkFile, String> {
         ChunkFile::open(&self.chunk_path(chunk), &self.hash, chunk, self.plan.runs_of(chunk))

@@ -24,20 +24,14 @@ use crate::error::StoreError;
 pub fn read(path: &Path, partial: bool) -> Result<(Plan, Experiment), StoreError> {
     let folder = SweepFolder::open(path)?;
     let plan = &folder.plan;
-    let absent = (0..plan.chunks()).filter(|chunk| !folder.has(*chunk)).count();
-    if absent > 0 && !partial {
-        return Err(StoreError::failed(format!(
-            "{absent} of {} chunks are not computed yet; `stepwell sweep run {}` computes them, --partial does without",
-            plan.chunks(),
-            path.display()
-        )));
-    }
+    let chunks = folder.computed(partial)?;
+    let absent = plan.chunks() - chunks.len() as u64;
     let mut settings = Vec::new();
     for setting in 0..plan.settings.len() {
         settings.push(empty(plan.label(setting), &plan.spec(setting).map_err(StoreError::input)?));
     }
     let mut failed = 0;
-    for chunk in (0..plan.chunks()).filter(|chunk| folder.has(*chunk)) {
+    for chunk in chunks {
         let (place, file) = checked(&folder, chunk)?;
         let rows = file.rows().map_err(|error| StoreError::corrupt(format!("{}: {error}", place.display())))?;
         let mut records: HashMap<u64, Records> = rows.into_iter().collect();

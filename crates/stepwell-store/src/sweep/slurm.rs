@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::shell::quoted;
+
 /// What a job array is to be.
 pub struct ArrayJob<'a> {
     /// This program.
@@ -24,7 +26,7 @@ impl ArrayJob<'_> {
     /// queued again. What is done is read from the folder, so that a task that runs twice does nothing twice.
     pub fn script(&self) -> String {
         let partition = self.partition.map_or(String::new(), |name| format!("#SBATCH --partition={name}\n"));
-        let (program, folder) = (quoted(self.program), quoted(self.folder));
+        let [program, folder] = [self.program, self.folder].map(|path| quoted(&path.display().to_string()));
         let (tasks, last, time) = (self.tasks, self.tasks - 1, self.time);
         let log = self.folder.join("slurm-%A_%a.log");
         let log = log.display();
@@ -58,11 +60,6 @@ exit "$code"
 "#
         )
     }
-}
-
-/// A path as one word of a shell.
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use stepwell_lab::training::densenet::{Changes, Choice, Plan, Scale, Style};
 use stepwell_lab::training::{labeled, observations, setting};
 use stepwell_store::checkpoints::newest;
 use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
+use stepwell_store::shell::quoted;
 
 use self::estimate::{Costs, Left};
 use self::side_by_side::SideBySide;
@@ -29,7 +30,6 @@ use crate::commands::train::{device, fits, parameters, place_of, refused};
 use crate::deliver::{Delivery, stopped};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::remake::quoted;
 
 /// Time between checkpoints.
 const EVERY: Duration = Duration::from_secs(30);
