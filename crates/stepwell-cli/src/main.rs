@@ -34,6 +34,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "deep")]
+    if matches!(cli.command, Command::Train(_) | Command::Measure(_)) {
+        stepwell_deep::engine::keep_freed_memory();
+    }
     interrupt::listen();
     force_simd()?;
     terminal::use_threads(cli.jobs)?;

@@ -87,8 +87,9 @@ pub fn on_processor(device: &Device) -> bool {
 }
 
 /// Lets the allocator keep what a step frees for the next step, which needs the same again: by default glibc returns large
-/// blocks to the system, and every step pays for fresh pages.
-fn keep_freed_memory() {
+/// blocks to the system, and every step pays for fresh pages. A device does so by itself; a program that does it before it starts
+/// threads gives each thread no memory of its own, so that what is left of a limit does not depend on their timing.
+pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         static ONCE: std::sync::Once = std::sync::Once::new();
