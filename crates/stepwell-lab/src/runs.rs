@@ -17,6 +17,7 @@ pub fn settings(spec: &Spec, files: &dyn ArraySource) -> Result<Vec<(String, Pre
         let label = spec.title.clone().unwrap_or_else(|| "run".into());
         return Ok(vec![(label, spec.prepare(files)?)]);
     }
+    spec.check_names()?;
     let labels = apart(spec.variants.iter().map(|variant| &*variant.label));
     let ready = |(label, variant)| Ok((label, spec.with_variant(variant).prepare(files)?));
     labels.into_iter().zip(&spec.variants).map(ready).collect()
@@ -79,6 +80,20 @@ mod tests {
     use stepwell::spec::NoFiles;
 
     use super::*;
+
+    #[test]
+    fn names_stand_in_one_line() {
+        let spec = |title: &str, label: &str| {
+            let text = format!(
+                "title = '{title}'\nsteps = 9\nmodel = 'linear'\nloss = 'half_mean_square'\ninit.constant = 0.1\n\
+                 data.sparse_regression = {{ n = 9, d = 2, sparsity = 1, test = 5 }}\ndynamics.sgd = {{}}\n\
+                 schedule.step_size = 0.1\nvariants = [{{ label = 'a' }}, {{ label = \"{label}\" }}]"
+            );
+            settings(&Spec::from_toml(&text).unwrap(), &NoFiles).map(|all| all.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(spec("one", "b"), Ok(2));
+        assert_eq!(spec("one", r"b\nc"), Err("variants.1.label: several lines, expected one line".into()));
+    }
 
     #[test]
     fn labels_tell_settings_apart() {

@@ -144,6 +144,18 @@ impl Spec {
         spec
     }
 
+    /// Title and labels name tensors and folders: they stand in one line.
+    ///
+    /// # Errors
+    /// The one that does not.
+    pub fn check_names(&self) -> Result<(), SpecError> {
+        let one_line = |text: &str| !text.contains(['\n', '\r']);
+        let title = self.title.as_deref().unwrap_or_default();
+        check::require(one_line(title), "title", "several lines", "one line")?;
+        let label = self.variants.iter().position(|variant| !one_line(&variant.label));
+        label.map_or(Ok(()), |k| Err(check::refuse(&format!("variants.{k}.label"), "several lines", "one line")))
+    }
+
     /// The spec with data and indices that are drawn anew for each seed where the published ones were named:
     /// `fresh_data` says whether the data set is.
     pub fn seeded(&self, fresh_data: bool) -> Self {

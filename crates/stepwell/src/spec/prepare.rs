@@ -68,6 +68,7 @@ impl Spec {
     /// # Errors
     /// As of [`Spec::prepare`].
     pub fn prepare_like(&self, other: Option<&Prepared>, files: &dyn ArraySource) -> Result<Prepared, SpecError> {
+        self.check_names()?;
         require(self.steps > 0, "steps", self.steps, "at least 1")?;
         require(self.steps < 1 << 53, "steps", self.steps, "less than 2^53")?;
         require(self.record.first > 0 || self.record.points > 1, "record", "no points", "first or points")?;
