@@ -90,11 +90,11 @@ fn records_have_their_grid_and_change_nothing() {
 #[test]
 fn divergence_is_a_status_with_its_step() {
     let mut training = started(&SPEC.replace("step_size = 0.05", "step_size = 1e30"));
-    let Status::Diverged { step } = training.advance(u64::MAX) else { panic!("{:?}", training.status()) };
+    let Status::Overflowed { step } = training.advance(u64::MAX) else { panic!("{:?}", training.status()) };
     assert!((1..5).contains(&step), "{step}");
-    assert_eq!(training.advance(5), Status::Diverged { step });
+    assert_eq!(training.advance(5), Status::Overflowed { step });
     // and a checkpoint knows it
-    assert_eq!(training.checkpoint().status(), Ok(Status::Diverged { step }));
+    assert_eq!(training.checkpoint().status(), Ok(Status::Overflowed { step }));
 }
 
 /// With everything that has a state of its own: augmentation, label noise, momentum, averaged weights, parts of batches.

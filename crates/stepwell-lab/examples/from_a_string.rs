@@ -45,9 +45,9 @@ fn main() -> Result<(), LabError> {
     println!("Advice: fewer than a fifth of the runs diverge");
     let question = Question { level: 0.2, seeds: 20 };
     if let Findings::Advice(advice) = advise(&protocol, question, None, &ToTheEnd)?.findings {
-        let (largest, keep) = (short(advice.largest), percent(advice.keep));
-        println!("  step size {largest} for {keep} of the run, then divided by {}", advice.divide_by);
-        println!("  test loss  {}", band_text(&advice.advised.end("test_loss")));
+        let (largest, keep) = (short(advice.large.step_size), percent(advice.large.keep));
+        println!("  step size {largest} for {keep} of the run, then divided by {}", advice.large.divide_by);
+        println!("  test loss  {}", band_text(&advice.large_runs.end("test_loss")));
     }
     Ok(())
 }

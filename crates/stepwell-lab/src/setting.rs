@@ -5,7 +5,7 @@ use stepwell::record::Records;
 use stepwell::schedule::Timetable;
 use stepwell::spec::Prepared;
 use stepwell::statistics::{Band, Share};
-use stepwell::verdict::{Behavior, Stabilization, stabilization};
+use stepwell::verdict::{Behavior, Pooled, Stabilization};
 use stepwell::words::{short, thousands};
 
 /// The runs of one setting, over seeds.
@@ -119,15 +119,25 @@ impl Setting {
         self.as_published.as_mut().or(survivor)
     }
 
-    /// What the loss of a run does while the step size is large.
-    pub fn stabilization(&self, run: &Outcome) -> Stabilization {
-        let (steps, losses) = run.records.line("train_loss");
-        stabilization(steps, losses, self.last_large, run.diverged_at())
+    /// What the loss of each run does while the step size is large, in their order.
+    pub fn stabilizations(&self) -> Vec<Stabilization> {
+        self.outcomes.iter().map(|run| run.stabilization).collect()
     }
 
-    /// The same of all runs, in their order.
-    pub fn stabilizations(&self) -> Vec<Stabilization> {
-        self.outcomes.iter().map(|run| self.stabilization(run)).collect()
+    /// What it does over all of them, those left out that did not end.
+    pub fn stabilization(&self) -> Pooled {
+        let ended = self.outcomes.iter().filter(|run| run.has_ended());
+        Pooled::of(&ended.map(|run| run.stabilization).collect::<Vec<_>>())
+    }
+
+    /// The geometric mean over the training losses that a run recorded in the second half of its large phase: it lies below
+    /// the arithmetic one, by more for a loss that varies more. NaN where nothing was recorded there.
+    pub fn geometric_level(&self, run: &Outcome) -> f64 {
+        let (steps, losses) = run.records.line("train_loss");
+        let half = self.last_large / 2..self.last_large + 1;
+        let logs = steps.iter().zip(losses).filter(|(step, _)| half.contains(step)).map(|(_, loss)| libm::log(*loss));
+        let (sum, count) = logs.fold((0.0, 0.0), |(sum, count), log| (sum + log, count + 1.0));
+        libm::exp(sum / count)
     }
 
     /// What became of a run, in words.
@@ -135,10 +145,11 @@ impl Setting {
         if let Some(step) = run.diverged_at() {
             return format!("diverged at step {}", thousands(step));
         }
-        let found = self.stabilization(run);
+        let found = run.stabilization;
         match found.behavior {
             Behavior::Stabilizes => format!("loss stabilized at {}", short(found.level)),
-            Behavior::CannotTell => "too short to tell".into(),
+            Behavior::TooShort => "too short to tell".into(),
+            Behavior::CannotTell => "cannot tell what the loss does".into(),
             behavior => format!("loss {}", behavior.name()),
         }
     }

@@ -10,7 +10,7 @@ use stepwell::record::Records;
 use stepwell::run::Status;
 use stepwell::schedule::Timetable;
 use stepwell::statistics::{Band, Share};
-use stepwell::verdict::Stabilization;
+use stepwell::verdict::{Divergence, Pooled, Sign, Stabilization};
 
 use crate::experiment::Experiment;
 use crate::findings::Findings;
@@ -53,6 +53,8 @@ pub struct SettingSummary {
     pub finals: BTreeMap<String, Band>,
     /// The same after the last step.
     pub end: BTreeMap<String, Band>,
+    /// What the loss does while the step size is large, over its runs.
+    pub stabilization: Pooled,
     /// Its runs, in the order of their seeds.
     pub runs: Vec<RunSummary>,
     /// The run with the published data and indices.
@@ -70,9 +72,9 @@ pub struct RunSummary {
     pub seed: u64,
     /// `finished`, `diverged` or `interrupted`.
     pub status: Ended,
-    /// The step at which it diverged.
+    /// The step at which it was noticed that it diverged, and by what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub diverged_at: Option<u64>,
+    pub divergence: Option<Divergence>,
     /// What its step sizes were multiplied with, where they are relative to a threshold.
     #[serde(default = "one", skip_serializing_if = "is_one", with = "stepwell::number")]
     pub unit: f64,
@@ -164,7 +166,6 @@ impl SettingSummary {
         let ends = |name: &str| setting.outcomes.iter().map(|run| run.end_value(name)).collect::<Vec<_>>();
         let names = series_names([setting]);
         let end_names = setting.outcomes.iter().map(|run| &run.end).max_by_key(|end| end.len());
-        let of_run = |run: &Outcome| RunSummary::of(run, setting.stabilization(run));
         Self {
             label: setting.label.clone(),
             steps: setting.steps,
@@ -172,31 +173,32 @@ impl SettingSummary {
             diverged: setting.diverged(),
             finals: names.iter().map(|name| (name.clone(), setting.band(name))).collect(),
             end: end_names.into_iter().flatten().map(|(name, _)| (name.to_string(), Band::of(&ends(name)))).collect(),
-            runs: setting.outcomes.iter().map(of_run).collect(),
-            as_published: setting.as_published.as_ref().map(of_run),
+            stabilization: setting.stabilization(),
+            runs: setting.outcomes.iter().map(RunSummary::of).collect(),
+            as_published: setting.as_published.as_ref().map(RunSummary::of),
             timetable: setting.timetable.clone(),
         }
     }
 }
 
 impl RunSummary {
-    /// Of a run, with the verdict on its loss.
-    pub fn of(run: &Outcome, stabilization: Stabilization) -> Self {
+    /// Of a run.
+    pub fn of(run: &Outcome) -> Self {
         let numbers = || run.records.series.iter().filter(|series| series.width == 1);
         Self {
             seed: run.seed,
             status: match run.status {
+                _ if run.diverged() => Ended::Diverged,
                 Status::Running => Ended::Interrupted,
-                Status::Finished => Ended::Finished,
-                Status::Diverged { .. } => Ended::Diverged,
+                Status::Finished | Status::Overflowed { .. } => Ended::Finished,
             },
-            diverged_at: run.diverged_at(),
+            divergence: run.divergence,
             unit: run.unit,
             altered: run.altered,
             last_recorded: numbers().filter_map(|series| series.steps.last().copied()).max().unwrap_or(0),
             last: numbers().map(|series| (series.name.to_string(), Number(series.last()))).collect(),
             end: run.end.iter().map(|(name, value)| (name.to_string(), Number(*value))).collect(),
-            stabilization,
+            stabilization: run.stabilization,
         }
     }
 
@@ -210,11 +212,13 @@ impl RunSummary {
         records.series.retain(|series| !series.steps.is_empty());
         Outcome {
             seed: self.seed,
-            status: match (self.status, self.diverged_at) {
-                (Ended::Diverged, step) => Status::Diverged { step: step.unwrap_or(0) },
-                (Ended::Finished, _) => Status::Finished,
+            status: match (self.status, self.divergence) {
                 (Ended::Interrupted, _) => Status::Running,
+                (Ended::Diverged, Some(Divergence { step, by })) if by != Sign::Growth => Status::Overflowed { step },
+                _ => Status::Finished,
             },
+            divergence: self.divergence,
+            stabilization: self.stabilization,
             parameters: Vec::new(),
             records,
             end: self.end.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.0)).collect(),

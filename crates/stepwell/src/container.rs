@@ -9,6 +9,7 @@ use crate::record::{Records, Series};
 use crate::run::{Checkpoint, Status};
 use crate::session::Saved;
 use crate::tensor::{Tensor, Values};
+use crate::verdict::{Behavior, Divergence, Drift, Sign, Stabilization};
 
 /// Tensors and words, each by its name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,8 +76,8 @@ impl Container {
     /// Says whether a run goes on, or how it ended.
     pub fn put_status(&mut self, status: Status) {
         self.say("status", status.name());
-        if let Status::Diverged { step } = status {
-            self.say("diverged_at", step);
+        if let Status::Overflowed { step } = status {
+            self.say("overflowed_at", step);
         }
     }
 
@@ -88,7 +89,7 @@ impl Container {
         match self.word::<String>("status")?.as_str() {
             "running" => Ok(Status::Running),
             "finished" => Ok(Status::Finished),
-            "diverged" => Ok(Status::Diverged { step: self.word("diverged_at")? }),
+            "overflowed" => Ok(Status::Overflowed { step: self.word("overflowed_at")? }),
             _ => Err(Lacks("status".into())),
         }
     }
@@ -127,6 +128,41 @@ impl Container {
         Ok(Records { series: (0..count).map(one).collect::<Result<_, _>>()? })
     }
 
+    fn put_verdicts(&mut self, outcome: &Outcome) {
+        if let Some(Divergence { step, by }) = outcome.divergence {
+            self.say("diverged_at", step);
+            self.say("diverged_by", position(&Sign::ALL, by));
+        }
+        let Stabilization { behavior, drift, from, to, level, p10, p90, at_small_steps, of_constant } =
+            outcome.stabilization;
+        self.say("behavior", position(&Behavior::ALL, behavior));
+        self.whole_numbers("stabilization/steps", &[from, to]);
+        let Drift { factor, low, high } = drift;
+        self.numbers("stabilization/values", &[factor, low, high, level, p10, p90, at_small_steps, of_constant]);
+    }
+
+    fn divergence(&self) -> Result<Option<Divergence>, Lacks> {
+        if !self.metadata.contains_key("diverged_at") {
+            return Ok(None);
+        }
+        let by: usize = self.word("diverged_by")?;
+        let by = *Sign::ALL.get(by).ok_or_else(|| Lacks("diverged_by".into()))?;
+        Ok(Some(Divergence { step: self.word("diverged_at")?, by }))
+    }
+
+    fn stabilization(&self) -> Result<Stabilization, Lacks> {
+        let behavior: usize = self.word("behavior")?;
+        let behavior = *Behavior::ALL.get(behavior).ok_or_else(|| Lacks("behavior".into()))?;
+        let lacks = |name: &str| Lacks(format!("stabilization/{name}"));
+        let &[from, to] = self.u64s("stabilization/steps")? else { return Err(lacks("steps")) };
+        let &[factor, low, high, level, p10, p90, at_small_steps, of_constant] = self.f64s("stabilization/values")?
+        else {
+            return Err(lacks("values"));
+        };
+        let drift = Drift { factor, low, high };
+        Ok(Stabilization { behavior, drift, from, to, level, p10, p90, at_small_steps, of_constant })
+    }
+
     fn put_end(&mut self, end: &[Measurement]) {
         self.say("end", end.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(" "));
         self.numbers("end", &end.iter().map(|(_, value)| *value).collect::<Vec<_>>());
@@ -140,6 +176,11 @@ impl Container {
         }
         Ok(names.into_iter().map(|name| Cow::Owned(name.to_string())).zip(values.iter().copied()).collect())
     }
+}
+
+/// The place of a verdict among all of its kind.
+fn position<T: PartialEq>(all: &[T], one: T) -> usize {
+    all.iter().position(|other| *other == one).unwrap_or(all.len())
 }
 
 /// A number as a word that keeps its bits.
@@ -197,10 +238,11 @@ const PARAMETERS: &str = "parameters/";
 
 impl From<&Outcome> for Container {
     fn from(outcome: &Outcome) -> Self {
-        let Outcome { seed, status, parameters, records, end, unit, altered } = outcome;
+        let Outcome { seed, status, parameters, records, end, unit, altered, .. } = outcome;
         let mut out = Self::default();
         out.put_status(*status);
         out.say("seed", seed);
+        out.put_verdicts(outcome);
         out.say("unit", bits(*unit));
         out.say("altered", altered);
         out.put_end(end);
@@ -220,6 +262,8 @@ impl TryFrom<&Container> for Outcome {
         Ok(Self {
             seed: from.word("seed")?,
             status: from.status()?,
+            divergence: from.divergence()?,
+            stabilization: from.stabilization()?,
             parameters: from.tensors.iter().filter_map(own).collect(),
             records: from.records()?,
             end: from.end()?,
@@ -246,7 +290,7 @@ mod tests {
         let checkpoint =
             Checkpoint { step: 7, theta: vec![-0.0, 5e-324], dynamics: vec![u64::MAX], sampled: vec![0.5; 64] };
         let end = vec![(Cow::Borrowed("rank"), 3.0), (Cow::Borrowed("test_loss"), f64::NEG_INFINITY)];
-        let (status, step_size, altered) = (Status::Diverged { step: 9 }, Some(0.1), true);
+        let (status, step_size, altered) = (Status::Overflowed { step: 9 }, Some(0.1), true);
         let saved = Saved { status, checkpoint, records: records(), end: end.clone(), step_size, altered };
         assert_eq!(Saved::try_from(&Container::from(&saved)), Ok(saved.clone()));
         let bare =
@@ -254,7 +298,10 @@ mod tests {
         assert_eq!(Saved::try_from(&Container::from(&bare)), Ok(bare));
         let weight = Tensor { name: "layer1.weight".into(), shape: vec![1, 2], values: Values::F64(vec![1.0, 2.0]) };
         let (seed, unit, parameters) = (3, f64::NAN, vec![weight]);
-        let outcome = Outcome { seed, status, parameters, records: records(), end, unit, altered };
+        let divergence = Some(Divergence { step: 8, by: Sign::Growth });
+        let stabilization = Stabilization { level: 0.1, behavior: Behavior::Falling, ..Stabilization::unknown() };
+        let outcome =
+            Outcome { seed, status, divergence, stabilization, parameters, records: records(), end, unit, altered };
         let back = Outcome::try_from(&Container::from(&outcome)).unwrap();
         assert_eq!(format!("{back:?}"), format!("{outcome:?}"));
         let mut lacking = Container::from(&outcome);

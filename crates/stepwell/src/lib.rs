@@ -13,7 +13,6 @@
 //! ```
 //! use stepwell::run::Status;
 //! use stepwell::spec::{NoFiles, Spec};
-//! use stepwell::verdict::stabilization_of;
 //!
 //! let spec = Spec::from_toml(
 //!     r#"
@@ -33,7 +32,7 @@
 //! }
 //! let outcome = session.outcome();
 //! assert!(!outcome.diverged() && outcome.end_value("train_loss") < 1e-2);
-//! println!("{}", stabilization_of(&outcome, prepared.schedule(), spec.steps).behavior.name());
+//! println!("{}", outcome.stabilization.behavior.name());
 //! # Ok::<(), stepwell::spec::SpecError>(())
 //! ```
 //!
@@ -49,6 +48,7 @@ pub mod landscape;
 pub mod linalg;
 pub mod lookahead;
 pub mod loss;
+pub mod loss_blocks;
 pub mod metrics;
 pub mod model;
 pub mod number;

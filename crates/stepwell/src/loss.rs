@@ -79,6 +79,29 @@ impl Loss {
         }
     }
 
+    /// The [term](Self::term) of a sample of which the residual is known already.
+    #[inline(always)]
+    pub fn term_seen(self, residual: f64, prediction: f64, label: f64) -> f64 {
+        if self.is_square() { residual * residual } else { logistic_term(prediction, label) }
+    }
+
+    /// The [term](Self::term) that goes with a residual: `r^2`, or `-log(1 - |r|)`, which rounding keeps below 37.
+    pub fn term_of_residual(self, residual: f64) -> f64 {
+        if self.is_square() { residual * residual } else { -libm::log((1.0 - residual.abs()).max(f64::EPSILON / 2.0)) }
+    }
+
+    /// The loss of the best predictor that is constant: the variance of the labels by the loss's convention, or their entropy.
+    pub fn of_best_constant(self, labels: &[f64]) -> f64 {
+        let n = labels.len() as f64;
+        if self.is_square() {
+            let mean = labels.iter().sum::<f64>() / n;
+            return self.value(labels.iter().map(|y| (y - mean) * (y - mean)).sum(), labels.len());
+        }
+        let positive = labels.iter().filter(|y| **y > 0.0).count() as f64 / n;
+        let part = |share: f64| if share > 0.0 { -share * libm::log(share) } else { 0.0 };
+        part(positive) + part(1.0 - positive)
+    }
+
     /// The loss of `n` samples from the sum of their [terms](Self::term).
     pub fn value(self, sum_of_terms: f64, n: usize) -> f64 {
         let mean = if self == Self::SumOfSquares { 1.0 } else { n as f64 };

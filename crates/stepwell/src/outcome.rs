@@ -4,6 +4,7 @@ use crate::probe::Measurement;
 use crate::record::Records;
 use crate::run::Status;
 use crate::tensor::Tensor;
+use crate::verdict::{Divergence, Stabilization};
 
 /// One run, from its seed to its end.
 ///
@@ -35,6 +36,10 @@ pub struct Outcome {
     pub seed: u64,
     /// How it ended; `Running` if it was stopped on the way.
     pub status: Status,
+    /// Whether it diverged, by what, and when that was noticed.
+    pub divergence: Option<Divergence>,
+    /// What its loss did while the step size was large.
+    pub stabilization: Stabilization,
     /// Its last parameters, by name; empty where nobody keeps them.
     pub parameters: Vec<Tensor>,
     /// What was recorded on the way.
@@ -53,6 +58,8 @@ impl Outcome {
         Self {
             seed,
             status: Status::Running,
+            divergence: None,
+            stabilization: Stabilization::unknown(),
             parameters: Vec::new(),
             records: Records::default(),
             end: Vec::new(),
@@ -61,19 +68,19 @@ impl Outcome {
         }
     }
 
-    /// Whether the run came to an end: took all its steps, or diverged.
+    /// Whether the run came to an end: took all its steps, or overflowed.
     pub fn has_ended(&self) -> bool {
         self.status != Status::Running
     }
 
-    /// Whether the run diverged.
+    /// Whether the run diverged: the verdict of [`divergence`](crate::verdict::divergence()).
     pub fn diverged(&self) -> bool {
-        self.diverged_at().is_some()
+        self.divergence.is_some()
     }
 
-    /// The step at which it diverged.
+    /// The step at which that was noticed.
     pub fn diverged_at(&self) -> Option<u64> {
-        if let Status::Diverged { step } = self.status { Some(step) } else { None }
+        self.divergence.map(|found| found.step)
     }
 
     /// The last value of a series on the recording grid; NaN if the run diverged or has no such series. Published values are

@@ -2,6 +2,7 @@
 
 use crate::dynamics::{Dynamics, SampledLoss, State};
 use crate::landscape::Landscape;
+use crate::loss_blocks::LossBlocks;
 use crate::model::Model;
 use crate::problem::Problem;
 use crate::schedule::Schedule;
@@ -14,8 +15,9 @@ pub enum Status {
     Running,
     /// All steps are taken.
     Finished,
-    /// At `theta_step` the parameters or a sample's loss were not finite. A result, not an error.
-    Diverged {
+    /// At `theta_step` the parameters or a sample's loss were not finite. A result, not an error; whether a run that goes on
+    /// diverges nevertheless is a verdict, see [`divergence`](crate::verdict::divergence()).
+    Overflowed {
         /// The step t of the first such `theta_t`.
         step: u64,
     },
@@ -27,7 +29,7 @@ impl Status {
         match self {
             Self::Running => "running",
             Self::Finished => "finished",
-            Self::Diverged { .. } => "diverged",
+            Self::Overflowed { .. } => "overflowed",
         }
     }
 }
@@ -41,7 +43,7 @@ pub struct Checkpoint {
     pub theta: Vec<f64>,
     /// What the dynamics carries, see [`Dynamics::position`].
     pub dynamics: Vec<u64>,
-    /// The 64 sums of [`SampledLoss`].
+    /// The [state](SampledLoss::state) of the sampled loss.
     pub sampled: Vec<f64>,
 }
 
@@ -73,9 +75,9 @@ pub enum ResumeError {
     /// It was taken of another dynamics.
     #[error("its random streams are those of another dynamics")]
     Dynamics,
-    /// The run has diverged: its random streams are ahead of its step, so it has no parameters to go on with.
-    #[error("the run diverged at step {step}; start a new one")]
-    Diverged {
+    /// The run has overflowed: its random streams are ahead of its step, so it has no parameters to go on with.
+    #[error("the run overflowed at step {step}; start a new one")]
+    Overflowed {
         /// The step.
         step: u64,
     },
@@ -100,6 +102,7 @@ pub struct Run<M: Model, D: Dynamics> {
     step: u64,
     steps: u64,
     status: Status,
+    scale: f64,
     step_sizes: Vec<f64>,
 }
 
@@ -124,9 +127,11 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     /// # Panics
     /// If `theta` has not as many entries as the model has parameters.
     pub fn new(problem: Problem<M>, dynamics: D, schedule: Schedule, theta: &[f64], steps: u64) -> Self {
-        let state = State { sampled: SampledLoss::new(steps), ..State::new(&problem, theta) };
+        let scale = scale(&problem, theta);
+        let mut state = State::new(&problem, theta);
+        state.sampled = sampled(&problem, &schedule, steps, scale);
         let status = if steps == 0 { Status::Finished } else { Status::Running };
-        Self { problem, dynamics, schedule, state, step: 0, steps, status, step_sizes: vec![0.0; BLOCK] }
+        Self { problem, dynamics, schedule, state, step: 0, steps, status, scale, step_sizes: vec![0.0; BLOCK] }
     }
 
     /// Takes up to `k` steps.
@@ -145,7 +150,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
             self.step += taken as u64;
             left -= taken as u64;
             if taken < count || self.state.theta.iter().any(|t| !t.is_finite()) {
-                self.status = Status::Diverged { step: self.step };
+                self.status = Status::Overflowed { step: self.step };
             } else if self.step == self.steps {
                 self.status = Status::Finished;
             }
@@ -155,7 +160,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
 
     /// What it takes to go on from here, in a run made in the same way.
     pub fn checkpoint(&self) -> Checkpoint {
-        let (theta, sampled) = (self.state.theta.to_vec(), self.state.sampled.sums().to_vec());
+        let (theta, sampled) = (self.state.theta.to_vec(), self.state.sampled.state());
         Checkpoint { step: self.step, theta, dynamics: self.dynamics.position(), sampled }
     }
 
@@ -169,7 +174,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
             return Err(ResumeError::Steps { step: *step, steps: self.steps });
         }
         self.check(theta)?;
-        let sampled = SampledLoss::resumed(sampled, *step, self.steps).ok_or(ResumeError::Dynamics)?;
+        let sampled = self.state.sampled.clone().resumed(sampled, *step).ok_or(ResumeError::Dynamics)?;
         if !self.dynamics.seek(dynamics) {
             return Err(ResumeError::Dynamics);
         }
@@ -196,14 +201,57 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     /// Goes on with other parameters `theta_t`; steps, step sizes and random streams stay as they are.
     ///
     /// # Errors
-    /// If there are not p finite ones, or the run has diverged.
+    /// If there are not p finite ones, or the run has overflowed.
     pub fn set_theta(&mut self, theta: &[f64]) -> Result<(), ResumeError> {
-        if let Status::Diverged { step } = self.status {
-            return Err(ResumeError::Diverged { step });
+        if let Status::Overflowed { step } = self.status {
+            return Err(ResumeError::Overflowed { step });
         }
         self.check(theta)?;
         self.state.theta.copy_from_slice(theta);
         Ok(())
+    }
+
+    /// What verdicts on the loss rest on: of a run that goes on, up to here.
+    pub fn loss_blocks(&self) -> LossBlocks {
+        let last_large = self.state.sampled.last_large();
+        let factor = one_term(&self.problem);
+        let [large, rest] =
+            self.state.sampled.means(self.step).map(|means| means.iter().map(|m| factor * m).collect::<Vec<_>>());
+        let mut end = 0;
+        let mut ends: Vec<u64> = Vec::new();
+        for steps in self.state.sampled.steps_per_block().into_iter().filter(|steps| *steps > 0).take(large.len()) {
+            end += steps;
+            ends.push(end);
+        }
+        LossBlocks {
+            large,
+            ends,
+            rest,
+            last_large,
+            complete: self.step > last_large,
+            scale: self.scale,
+            of_constant: self.problem.loss.of_best_constant(&self.problem.data.train.y),
+            exceeded: self.state.sampled.exceeded(),
+            branch: self.branch(last_large),
+        }
+    }
+
+    /// The mean loss over the second half of a branch at a tenth of the step size, for a 32nd of the run: of a finished run
+    /// without a decay. NaN of others, and where it overflows.
+    fn branch(&self, last_large: u64) -> f64 {
+        let steps = self.steps / BRANCH;
+        if self.status != Status::Finished || last_large + 1 < self.steps || steps < 2 {
+            return f64::NAN;
+        }
+        let mut branch = self.clone();
+        branch.schedule = Schedule::constant(0.1 * self.schedule.at(last_large));
+        (branch.step, branch.steps, branch.status) = (0, steps, Status::Running);
+        branch.state.sampled = SampledLoss::new(steps / 2, steps, f64::INFINITY);
+        if branch.advance(steps) != Status::Finished {
+            return f64::NAN;
+        }
+        let [_, late] = branch.state.sampled.means(steps);
+        one_term(&self.problem) * late.iter().sum::<f64>() / late.len() as f64
     }
 
     /// The problem that is run on.
@@ -237,6 +285,27 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     }
 }
 
+/// A branch has this part of the steps of its run.
+const BRANCH: u64 = 32;
+
+/// What one term of a mean is multiplied with to be the loss.
+fn one_term<M: Model>(problem: &Problem<M>) -> f64 {
+    problem.loss.value(problem.n() as f64, problem.n())
+}
+
+/// The scale that divergence is measured by, see [`LossBlocks::scale`].
+fn scale<M: Model>(problem: &Problem<M>, theta: &[f64]) -> f64 {
+    let labels = &problem.data.train.y;
+    let zero = problem.loss.value(labels.iter().map(|y| problem.loss.term(0.0, *y)).sum(), labels.len());
+    let known = problem.train_loss(theta).max(problem.loss.of_best_constant(labels));
+    [known, zero].into_iter().find(|scale| *scale > 0.0).unwrap_or(f64::INFINITY)
+}
+
+fn sampled<M: Model>(problem: &Problem<M>, schedule: &Schedule, steps: u64, scale: f64) -> SampledLoss {
+    let phase = schedule.last_step_before_decay(steps).saturating_add(1);
+    SampledLoss::new(phase, steps, LossBlocks::TOO_LARGE * scale / one_term(problem))
+}
+
 /// A run behind one face, whatever its model and dynamics: what depends on both. What depends on the model alone is
 /// its [`Landscape`].
 pub trait Runner: Send + Sync {
@@ -247,7 +316,7 @@ pub trait Runner: Send + Sync {
     /// Goes on with other parameters, see [`Run::set_theta`].
     ///
     /// # Errors
-    /// If there are not p finite ones, or the run has diverged.
+    /// If there are not p finite ones, or the run has overflowed.
     fn set_theta(&mut self, theta: &[f64]) -> Result<(), ResumeError>;
     /// The number t of steps taken.
     fn step(&self) -> u64;
@@ -259,6 +328,8 @@ pub trait Runner: Send + Sync {
     fn schedule(&self) -> &Schedule;
     /// Goes on with other step sizes; the next step asks for `schedule.at(t)`.
     fn set_schedule(&mut self, schedule: Schedule);
+    /// What verdicts on the loss rest on, see [`Run::loss_blocks`].
+    fn loss_blocks(&self) -> LossBlocks;
     /// What it takes to go on from here, see [`Run::checkpoint`].
     fn checkpoint(&self) -> Checkpoint;
     /// Goes on from a checkpoint, see [`Run::resume`].
@@ -266,11 +337,11 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// If it does not fit.
     fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), ResumeError>;
-    /// Is at its end, where it diverged at step `step`: with the parameters of the checkpoint, which need not be finite.
+    /// Is at its end, where it overflowed at step `step`: with the parameters of the checkpoint, which need not be finite.
     ///
     /// # Errors
     /// If there are not p parameters.
-    fn resume_diverged(&mut self, checkpoint: &Checkpoint, step: u64) -> Result<(), ResumeError>;
+    fn resume_overflowed(&mut self, checkpoint: &Checkpoint, step: u64) -> Result<(), ResumeError>;
     /// The problem, which can be asked about any parameters.
     fn landscape(&self) -> &dyn Landscape;
     /// A copy.
@@ -310,6 +381,10 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
         self.schedule = schedule;
     }
 
+    fn loss_blocks(&self) -> LossBlocks {
+        self.loss_blocks()
+    }
+
     fn checkpoint(&self) -> Checkpoint {
         self.checkpoint()
     }
@@ -318,10 +393,12 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
         self.resume(checkpoint)
     }
 
-    fn resume_diverged(&mut self, checkpoint: &Checkpoint, step: u64) -> Result<(), ResumeError> {
+    fn resume_overflowed(&mut self, checkpoint: &Checkpoint, step: u64) -> Result<(), ResumeError> {
         self.check_length(&checkpoint.theta)?;
         self.state.theta.copy_from_slice(&checkpoint.theta);
-        (self.step, self.status) = (checkpoint.step, Status::Diverged { step });
+        let sampled = self.state.sampled.clone().resumed(&checkpoint.sampled, checkpoint.step);
+        self.state.sampled = sampled.ok_or(ResumeError::Dynamics)?;
+        (self.step, self.status) = (checkpoint.step, Status::Overflowed { step });
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::probe::{Instruments, Measurement, Probe};
 use crate::record::{RecordPlan, Records};
 use crate::run::{Checkpoint, ResumeError, Run, Runner, Status};
 use crate::schedule::Schedule;
+use crate::verdict::{Stabilization, divergence};
 
 /// Steps over which [`Probe::Lyapunov`] compares two nearby runs at most.
 const LYAPUNOV_STEPS: u64 = 4_000;
@@ -125,10 +126,10 @@ impl Session {
         Self { seed, runner, instruments, unit, plan, next: 0, records, end, status, step_size: None, altered: false }
     }
 
-    /// Takes up to `k` steps. A training loss that is not finite where it is recorded is a divergence too.
+    /// Takes up to `k` steps. A training loss that is not finite where it is recorded is an overflow too.
     pub fn advance(&mut self, k: u64) -> Status {
         let until = self.runner.step().saturating_add(k);
-        while !matches!(self.status, Status::Diverged { .. }) {
+        while !matches!(self.status, Status::Overflowed { .. }) {
             let step = self.runner.step();
             match self.plan.steps().get(self.next) {
                 Some(next) if *next <= step => self.record(step),
@@ -149,7 +150,7 @@ impl Session {
         self.next += 1;
         for (name, value) in self.measure(probes) {
             if name == Probe::TrainLoss.name() && !value.is_finite() {
-                self.status = Status::Diverged { step };
+                self.status = Status::Overflowed { step };
             }
             self.records.push(name, step, value);
         }
@@ -166,7 +167,7 @@ impl Session {
         }
         self.end = self.measure(Arc::clone(&self.plan).end());
         if self.end.iter().any(|(name, value)| name == Probe::TrainLoss.name() && !value.is_finite()) {
-            self.status = Status::Diverged { step };
+            self.status = Status::Overflowed { step };
             self.end.clear();
         }
     }
@@ -202,10 +203,10 @@ impl Session {
     /// Goes on with other parameters. For equations (`dynamics.sde`) the next step takes one pass over the data more.
     ///
     /// # Errors
-    /// If there are not p finite ones, or the run has diverged.
+    /// If there are not p finite ones, or the run has overflowed.
     pub fn set_theta(&mut self, theta: &[f64]) -> Result<(), ResumeError> {
-        if let Status::Diverged { step } = self.status {
-            return Err(ResumeError::Diverged { step });
+        if let Status::Overflowed { step } = self.status {
+            return Err(ResumeError::Overflowed { step });
         }
         self.runner.set_theta(theta)?;
         self.altered = true;
@@ -247,7 +248,7 @@ impl Session {
             self.set_step_size(eta)?;
         }
         match status {
-            Status::Diverged { step } => self.runner.resume_diverged(&checkpoint, step)?,
+            Status::Overflowed { step } => self.runner.resume_overflowed(&checkpoint, step)?,
             _ => self.runner.resume(&checkpoint)?,
         }
         let begun = checkpoint.step > 0 || !records.series.is_empty();
@@ -259,9 +260,13 @@ impl Session {
 
     /// How the run stands, as a value: of a run that goes on, up to here.
     pub fn outcome(&self) -> Outcome {
+        let loss = self.runner.loss_blocks();
+        let divergence = divergence(self.status, &loss);
         Outcome {
             seed: self.seed,
             status: self.status,
+            divergence,
+            stabilization: Stabilization::of(&loss, divergence.map(|found| found.step)),
             parameters: self.landscape().tensors(self.runner.theta()),
             records: self.records.clone(),
             end: self.end.clone(),

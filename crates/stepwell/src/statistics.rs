@@ -1,14 +1,18 @@
 //! Statistics over seeds: quantiles, shares with their intervals; distances between samples, fitted slopes, tests.
 
+mod binomial;
 mod distance;
 mod fit;
 mod kolmogorov;
+mod order;
 
 use serde::{Deserialize, Serialize};
 
+pub use binomial::{binomial_at_most, clopper_pearson, sign_test};
 pub use distance::{energy_distance, sliced_wasserstein};
 pub use fit::Slope;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};
+pub use order::{LEAST_FOR_MEDIAN, LEAST_FOR_PREDICTION, median_interval, prediction_interval};
 
 /// Quantile `p` of the finite and infinite values, by linear interpolation between order statistics (type 7 of Hyndman
 /// and Fan). NaN values are left out; NaN if nothing is left.

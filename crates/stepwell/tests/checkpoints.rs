@@ -98,7 +98,7 @@ fn divergence_comes_at_the_same_step() {
     for dynamics in &DYNAMICS[..9] {
         let prepared = prepared(dynamics, 30.0);
         let whole = in_parts(&prepared, &[]);
-        assert!(matches!(whole.0, Status::Diverged { .. }), "{dynamics}: {:?}", whole.0);
+        assert!(matches!(whole.0, Status::Overflowed { .. }), "{dynamics}: {:?}", whole.0);
         for parts in [&[1][..], &[2, 1, 1], &[3, 3]] {
             assert!(in_parts(&prepared, parts) == whole, "{dynamics} in parts {parts:?}");
         }
@@ -161,9 +161,9 @@ fn parameters_and_step_size_can_be_set_between_steps() {
     assert_eq!(session.set_step_size(-1.0), Err(ResumeError::StepSize { found: -1.0 }));
     assert_eq!(session.set_theta(&[0.0]), Err(ResumeError::Parameters { found: 1, expected: 14 }));
     let mut diverged = prepared_diverging().session(5).unwrap();
-    let Status::Diverged { step } = diverged.advance(u64::MAX) else { panic!("it did not diverge") };
+    let Status::Overflowed { step } = diverged.advance(u64::MAX) else { panic!("it did not diverge") };
     let theta = vec![0.1; 14];
-    assert_eq!(diverged.set_theta(&theta), Err(ResumeError::Diverged { step }));
+    assert_eq!(diverged.set_theta(&theta), Err(ResumeError::Overflowed { step }));
     let mut again = prepared_diverging().session(5).unwrap();
     again.resume(diverged.save()).unwrap();
     assert_eq!(bits(&again).0, bits(&diverged).0);

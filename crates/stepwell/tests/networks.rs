@@ -227,7 +227,7 @@ fn overflowing_networks_diverge() {
             let problem = problem(FullyConnected::new(2, &hidden, &bias), 9, loss, 2);
             let theta = normals(problem.model.parameters(), 1.0, 1);
             let mut run = Run::new(problem, Sgd::new(Sampler::own(3, 9)), Schedule::constant(1e200), &theta, 5000);
-            assert!(matches!(run.advance(5000), Status::Diverged { .. }), "{hidden:?} {loss:?}");
+            assert!(matches!(run.advance(5000), Status::Overflowed { .. }), "{hidden:?} {loss:?}");
         }
     }
 }

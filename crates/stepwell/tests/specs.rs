@@ -67,7 +67,7 @@ fn experiments_run_and_their_published_keys_are_series() {
             assert_eq!(records.get("nonzero_share_1").is_some(), layers > 0);
             // a loss that is not finite ends the run and is recorded
             let infinite = losses.iter().filter(|loss| !loss.is_finite()).count();
-            assert!(infinite == 0 || matches!(status, Status::Diverged { .. }) && infinite == 1, "{name}");
+            assert!(infinite == 0 || matches!(status, Status::Overflowed { .. }) && infinite == 1, "{name}");
         }
         // a fresh data set for each seed, where data can be drawn
         let fresh = spec.seeded(true).prepare(&NoFiles).unwrap();

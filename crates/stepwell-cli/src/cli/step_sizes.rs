@@ -19,7 +19,7 @@ pub struct PhaseArgs {
     /// The spec, a TOML file (- for stdin), or the name of a figure
     pub spec: PathBuf,
     /// From lo to hi in k step sizes, half of them placed where the fates of runs change [default: 24, from a quarter of
-    /// the mean-square threshold to where all runs diverge]
+    /// the smallest threshold of the data to beyond where all runs diverge]
     #[arg(long, value_name = "LO:HI:K")]
     pub step_sizes: Option<StepSizes>,
     /// Runs at each step size
@@ -56,7 +56,7 @@ pub struct AdviseArgs {
     /// The share of diverged runs that the step size stays below, with 95% confidence
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = inner_share)]
     pub level: f64,
-    /// Runs that must bear that out; at 5% at least 73, of which none may diverge
+    /// Runs that must bear that out; at 5% at least 72, of which none may diverge
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
     /// A linear warm-up from a tenth of the step size over this share of the run; 0 means none [default: the spec's]

@@ -2,8 +2,9 @@
 
 use stepwell::words::{band_text, percent, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
-use stepwell_lab::findings::advice::{Advice, Validation};
+use stepwell_lab::findings::advice::{Advice, Large, LargeSteps, Validation};
 
+use super::stabilization::{drift_text, verdict_text};
 use crate::output::table;
 
 /// The advice, its spec, and how it fares on fresh data sets where that was asked for.
@@ -14,55 +15,112 @@ pub fn in_words(experiment: &Experiment, advice: &Advice) -> String {
 }
 
 fn evidence(advice: &Advice, steps: u64) -> String {
-    let Advice { largest, keep, divide_by, small_steps, .. } = advice;
-    let warmup = match advice.warmup_from {
-        Some(from) => format!("the warm-up from {}", short(from)),
-        None => "no warm-up".into(),
-    };
-    let window = match advice.window {
-        Some((from, to)) => format!("steps {} to {}", thousands(from.ceil() as u64), thousands(to)),
-        None => "none: too few runs stabilize before the decay".into(),
-    };
+    let optimized = probe_words(&advice.optimized);
     [
-        format!(
-            "largest step size   {}: {} runs of {} steps diverged, below {} with 95% confidence\n",
-            short(*largest),
-            share_text(&advice.confirmed),
-            thousands(steps),
-            percent(advice.question.level)
-        ),
-        format!(
-            "stabilization       {window}; {} runs, at {}\n",
-            share_text(&advice.stabilized),
-            band_text(&advice.stabilized_level)
-        ),
-        format!(
-            "schedule            {warmup}, {} for {} of the run, then {} (divided by {divide_by})\n",
-            short(*largest),
-            percent(*keep),
-            short(largest / divide_by)
-        ),
-        format!(
-            "thresholds          mean-square: {} at the small-step solution, {} at the solution of the largest step size; \
-             2/λmax at the small-step solution: {}\n\n",
-            short(small_steps.mean_square),
-            short(advice.reached),
-            short(small_steps.gradient_descent)
-        ),
+        format!("{}\n\n", verdict(advice, &optimized)),
+        format!("large steps         {}\n", schedule(&advice.large)),
+        format!("divergence          {}\n", divergence(advice, steps)),
+        format!("stabilization       {}\n", stabilization(&advice.large)),
+        format!("best constant       {}\n", constants(advice, &optimized)),
+        format!("thresholds          {}\n\n", thresholds(advice)),
         comparison(advice) + "\n",
     ]
     .concat()
 }
 
+/// The advice in a sentence, with the ratio that decides it.
+fn verdict(advice: &Advice, optimized: &str) -> String {
+    let ratio = |name: &str, effect: &Option<stepwell::verdict::Effect>| {
+        effect.as_ref().map_or(format!("no {name} to compare"), |e| {
+            format!("{name} {} [{}, {}] times the constant step size's", short(e.median), short(e.low), short(e.high))
+        })
+    };
+    let mut found = ratio(optimized, &advice.ratio);
+    if advice.optimized != "train_loss" {
+        found += &format!("; {}", ratio("train loss", &advice.train_ratio));
+    }
+    match advice.verdict {
+        Large::Helps => format!("Large steps help: {found}."),
+        Large::MakesNoDifference => format!("Large steps make no difference that these runs show: {found}."),
+        Large::DoesNotHelp => format!(
+            "Large steps do not help here: {found}. The advice is the best constant step size, {}.",
+            short(advice.constant_runs.step_size)
+        ),
+    }
+}
+
+fn schedule(large: &LargeSteps) -> String {
+    let LargeSteps { step_size, keep, divide_by, .. } = large;
+    let warmup = match large.warmup_from {
+        Some(from) => format!("a warm-up from {}", short(from)),
+        None => "no warm-up".into(),
+    };
+    let (eta, kept, small) = (short(*step_size), percent(*keep), short(step_size / divide_by));
+    format!("{warmup}, {eta} for {kept} of the run, then {small} (divided by {divide_by})")
+}
+
+fn divergence(advice: &Advice, steps: u64) -> String {
+    if advice.deterministic {
+        return "none: gradient descent from a fixed start is one run, whatever the seed".into();
+    }
+    let tries = if advice.tries == 1 { "first try".into() } else { format!("try number {}", advice.tries) };
+    format!(
+        "{} fresh runs of {} steps diverged, at most {} with 95% confidence ({tries})",
+        share_text(&advice.large_runs.diverged),
+        thousands(steps),
+        percent(advice.diverge_at_most)
+    )
+}
+
+fn stabilization(large: &LargeSteps) -> String {
+    let found = &large.stabilization;
+    let window = match large.window {
+        Some((from, to)) => format!(", from step {} to {}", thousands(from), thousands(to)),
+        None => String::new(),
+    };
+    format!(
+        "{}{window}; level {}, drift {} over {} runs",
+        verdict_text(found),
+        short(found.level),
+        drift_text(&found.drift),
+        found.runs
+    )
+}
+
+fn constants(advice: &Advice, optimized: &str) -> String {
+    let tried: Vec<String> =
+        advice.constants.iter().map(|one| format!("{} ({})", short(one.step_size), short(one.median))).collect();
+    format!(
+        "{} has the smallest median {optimized} of {} that converge, on other seeds: {}",
+        short(advice.constant_runs.step_size),
+        tried.len(),
+        tried.join(", ")
+    )
+}
+
+fn thresholds(advice: &Advice) -> String {
+    let small = advice.small_steps;
+    let local = match advice.bound {
+        Some(bound) => format!("the large step size stays below {}, as theory demands for linear models", short(bound)),
+        None => "local numbers: a run may go on above them".into(),
+    };
+    format!(
+        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay no run of the search diverged at {}",
+        short(small.mean_square),
+        short(small.gradient_descent),
+        short(advice.edge)
+    )
+}
+
 fn comparison(advice: &Advice) -> String {
-    let runs = [&advice.advised, &advice.small];
-    let small = format!("constant {}", short(advice.small.step_size));
-    let mut table = table(&["after the last step", "advised", &small]);
-    let [advised, small] = runs.map(|runs| share_text(&runs.diverged));
-    table.add_row(["diverged".to_string(), advised, small]);
+    let runs = [&advice.large_runs, &advice.constant_runs];
+    let constant = format!("constant {}", short(advice.constant_runs.step_size));
+    let mut table = table(&["after the last step", "large steps", &constant]);
+    let [large, constant] = runs.map(|runs| share_text(&runs.diverged));
+    table.add_row(["diverged".to_string(), large, constant]);
     for name in &advice.series {
-        let [advised, small] = runs.map(|runs| band_text(&runs.end(name)));
-        table.add_row([probe_words(name), advised, small]);
+        let [large, constant] = runs.map(|runs| band_text(&runs.end(name)));
+        table.add_row([probe_words(name), large, constant]);
     }
     table.trim_fmt()
 }
@@ -72,33 +130,40 @@ fn validation(validation: &Validation) -> String {
     let header = [
         "data set",
         "mean-square threshold",
-        "advised",
+        "large steps",
         "kept for",
         "diverged",
         "test loss",
-        "small step size",
+        "constant",
         "test loss there",
+        "large steps",
     ];
     let mut table = table(&header);
     for (k, found) in validation.data_sets.iter().enumerate() {
-        let share = found.advised.diverged;
+        let share = found.large.diverged;
         table.add_row([
             (k + 1).to_string(),
             short(found.mean_square),
-            short(found.largest),
+            short(found.large.step_size),
             percent(found.keep),
             format!("{} of {}", share.hits, share.total),
-            band_text(&found.advised.end("test_loss")),
-            short(found.small.step_size),
-            band_text(&found.small.end("test_loss")),
+            band_text(&found.large.end("test_loss")),
+            short(found.constant.step_size),
+            band_text(&found.constant.end("test_loss")),
+            match found.verdict {
+                Large::Helps => "help".into(),
+                Large::MakesNoDifference => "make no difference".into(),
+                Large::DoesNotHelp => "do not help".to_string(),
+            },
         ]);
     }
-    let better = validation.better.map_or("no test loss is recorded".into(), |share| share_text(&share));
     format!(
         "Validation on {} fresh data sets, the advice worked out on each\n{}\n\
-         diverged    {} runs of the advised schedules\nbetter      {better} data sets: median test loss below the small step size's\n",
+         diverged    {} runs of what is advised\nbetter      {} data sets on which large steps are advised: their median lies \
+         below the best constant step size's\n",
         validation.data_sets.len(),
         table.trim_fmt(),
         share_text(&validation.diverged),
+        share_text(&validation.better),
     )
 }

@@ -6,6 +6,7 @@ mod published;
 mod quadratic;
 mod runs;
 mod sde;
+mod stabilization;
 mod toy;
 mod training;
 

@@ -1,7 +1,6 @@
 //! A phase diagram as a table.
 
 use stepwell::metrics::Thresholds;
-use stepwell::statistics::Share;
 use stepwell::words::{percent, probe_words, short};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::phase::{Fate, Phase};
@@ -13,13 +12,15 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     let title = &experiment.title;
     let names: Vec<&String> = phase.series.iter().filter(|name| *name != "train_loss").collect();
     let words: Vec<String> = names.iter().map(|name| probe_words(name)).collect();
-    let mut header = vec!["step size", "converges", "stabilizes", "diverges", "level δ"];
+    let mut header = vec!["step size", "verdict"];
+    header.extend(Fate::ALL.map(Fate::name));
+    header.push("level δ");
     header.extend(words.iter().map(String::as_str));
     header.extend(["2/λmax", "mean-square", "Lyapunov"]);
     let mut table = table(&header);
     for point in &phase.points {
-        let mut row = vec![short(point.step_size)];
-        row.extend(Fate::ALL[..3].iter().map(|fate| interval_text(&point.shares.get(*fate))));
+        let mut row = vec![short(point.step_size), point.pooled.behavior.name().into()];
+        row.extend(Fate::ALL.map(|fate| percent(point.shares.get(fate).value())));
         row.push(short(point.level.median));
         row.extend(names.iter().map(|name| short(point.end.get(*name).map_or(f64::NAN, |band| band.median))));
         row.extend([point.reached.gradient_descent, point.reached.mean_square, point.lyapunov].map(short));
@@ -27,14 +28,9 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     }
     let (seeds, table, thresholds) = (phase.seeds, table.trim_fmt(), thresholds(phase));
     format!(
-        "{title}\n{seeds} runs per step size; shares with 95% intervals; medians after the last step, over the runs that did \
-         not diverge.\n{table}\n{thresholds}"
+        "{title}\n{seeds} runs per step size. The verdict is on all of them together; the shares, which add up to 100%, are of \
+         runs judged each by itself. Medians are after the last step, over the runs that did not diverge.\n{table}\n{thresholds}"
     )
-}
-
-/// A share with its 95% interval, in percent.
-fn interval_text(share: &Share) -> String {
-    format!("{} [{}, {}]", percent(share.value()), percent(share.low), percent(share.high))
 }
 
 fn thresholds(phase: &Phase) -> String {

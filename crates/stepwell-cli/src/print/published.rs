@@ -1,12 +1,13 @@
 //! A figure of the paper in words and tables.
 
 use stepwell::outcome::Outcome;
-use stepwell::verdict::{Behavior, as_published};
+use stepwell::verdict::as_published;
 use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::published::{Compared, Published, Variant};
 use stepwell_lab::setting::Setting;
 
+use super::stabilization::{drift_text, singles_text, verdict_text};
 use crate::output::table;
 
 /// Values, stabilization, observations, and which digits can be reproduced.
@@ -71,30 +72,30 @@ fn value_text(run: Option<&Outcome>, series: &str) -> String {
 fn stabilization(found: &Published) -> String {
     let header = [
         "run",
-        "stabilized [95%]",
-        "else",
+        "verdict",
+        "drift, median [95%]",
+        "runs",
+        "each run by itself",
         "from step",
         "level δ, median [10%, 90%]",
+        "geometric",
         "sign changes along the top eigenvector",
     ];
     let mut table = table(&header);
     for Variant { label, stabilization, .. } in &found.variants {
         table.add_row([
             label.clone(),
-            share_text(&stabilization.stabilized),
-            others(&stabilization.otherwise),
+            verdict_text(&stabilization.pooled),
+            drift_text(&stabilization.pooled.drift),
+            stabilization.pooled.runs.to_string(),
+            singles_text(&stabilization.pooled),
             short(stabilization.from.round()),
             band_text(&stabilization.level),
+            short(stabilization.geometric.median),
             percent(stabilization.bouncing),
         ]);
     }
     table.trim_fmt()
-}
-
-/// What the loss of those seeds did that did not stabilize.
-fn others(otherwise: &[(Behavior, usize)]) -> String {
-    let parts: Vec<String> = otherwise.iter().map(|(behavior, runs)| format!("{runs} {}", behavior.name())).collect();
-    if parts.is_empty() { "–".into() } else { parts.join(", ") }
 }
 
 fn observed(found: &Published) -> String {

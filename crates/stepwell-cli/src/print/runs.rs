@@ -1,12 +1,10 @@
 //! Runs over seeds, as a table of their last values.
 
-use stepwell::outcome::Outcome;
-use stepwell::statistics::{Band, Share};
-use stepwell::verdict::Behavior;
 use stepwell::words::{band_text, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::setting::{Setting, series_names};
 
+use super::stabilization::{drift_text, run_text, singles_text, verdict_text};
 use crate::output::table;
 
 /// One row per series of a setting.
@@ -44,27 +42,13 @@ fn diverged_text(setting: &Setting) -> String {
 
 fn phases_text(setting: &Setting) -> String {
     if let [run] = &setting.outcomes[..] {
-        return phase_text(setting, run);
+        return run_text(&run.stabilization);
     }
-    let levels = setting.levels();
-    let share = share_text(&Share::of(levels.len(), setting.outcomes.len()));
-    if levels.is_empty() {
-        format!("stabilized: {share}")
-    } else {
-        format!("stabilized: {share}, at {}", band_text(&Band::of(&levels)))
+    let found = setting.stabilization();
+    let (verdict, singles) = (verdict_text(&found), singles_text(&found));
+    if found.runs == 0 {
+        return singles;
     }
-}
-
-fn phase_text(setting: &Setting, run: &Outcome) -> String {
-    let found = setting.stabilization(run);
-    match found.behavior {
-        Behavior::Stabilizes => format!(
-            "stabilized at {} [{}, {}] from step {}",
-            short(found.level),
-            short(found.p10),
-            short(found.p90),
-            thousands(found.from)
-        ),
-        behavior => behavior.name().into(),
-    }
+    let (level, drift, runs) = (short(found.level), drift_text(&found.drift), found.runs);
+    format!("{verdict}, level {level}; drift {drift} over {runs} runs (each by itself: {singles})")
 }

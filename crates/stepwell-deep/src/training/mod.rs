@@ -166,7 +166,7 @@ impl Training {
         let (gradient, finite) = self.batch_gradient(&batch);
         self.batch = batch;
         if !finite {
-            self.status = Status::Diverged { step: self.step };
+            self.status = Status::Overflowed { step: self.step };
             return;
         }
         self.sgd.step(&mut self.weights, gradient, self.schedule.at(self.step));
@@ -175,7 +175,7 @@ impl Training {
         }
         self.step += 1;
         if !all_finite(&self.weights) {
-            self.status = Status::Diverged { step: self.step };
+            self.status = Status::Overflowed { step: self.step };
         } else if self.step == self.steps {
             self.record();
             self.status = Status::Finished;

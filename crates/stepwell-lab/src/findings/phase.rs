@@ -6,32 +6,39 @@ use serde::{Deserialize, Serialize};
 use stepwell::metrics::Thresholds;
 use stepwell::number::Number;
 use stepwell::statistics::{Band, Share};
-use stepwell::verdict::Behavior;
+use stepwell::verdict::{Behavior, Pooled};
 
 /// What becomes of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Its loss falls through the large phase, or is at the floor of arithmetic.
     Converges,
-    /// Its loss hovers at a level while the step size is large.
+    /// Its loss hovers at a level that the step size holds it up at.
     Stabilizes,
+    /// Its loss is flat for another reason: it has learned nothing, or is no lower at smaller step sizes.
+    Flat,
+    /// Its loss rises, and is not large.
+    Rises,
     /// It diverges, before or after the decay.
     Diverges,
-    /// Its loss rises, or the large phase is too short to tell.
+    /// The large phase does not tell.
     Undecided,
 }
 
 impl Fate {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Converges, Self::Stabilizes, Self::Diverges, Self::Undecided];
+    pub const ALL: [Self; 6] =
+        [Self::Converges, Self::Stabilizes, Self::Flat, Self::Rises, Self::Diverges, Self::Undecided];
 
     /// The fate in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Converges => "converges",
             Self::Stabilizes => "stabilizes",
+            Self::Flat => "flat",
+            Self::Rises => "rises",
             Self::Diverges => "diverges",
-            Self::Undecided => "undecided",
+            Self::Undecided => "cannot tell",
         }
     }
 
@@ -42,7 +49,9 @@ impl Fate {
             Behavior::Diverges => Self::Diverges,
             Behavior::Stabilizes => Self::Stabilizes,
             Behavior::Falling | Behavior::Converges => Self::Converges,
-            Behavior::Rising | Behavior::CannotTell => Self::Undecided,
+            Behavior::Flat | Behavior::AtFloor | Behavior::LearnsNothing => Self::Flat,
+            Behavior::Rising => Self::Rises,
+            Behavior::CannotTell | Behavior::TooShort => Self::Undecided,
         }
     }
 }
@@ -54,6 +63,10 @@ pub struct Shares {
     pub converges: Share,
     /// [`Fate::Stabilizes`].
     pub stabilizes: Share,
+    /// [`Fate::Flat`].
+    pub flat: Share,
+    /// [`Fate::Rises`].
+    pub rises: Share,
     /// [`Fate::Diverges`].
     pub diverges: Share,
     /// [`Fate::Undecided`].
@@ -67,6 +80,8 @@ impl Shares {
         Self {
             converges: share(Fate::Converges),
             stabilizes: share(Fate::Stabilizes),
+            flat: share(Fate::Flat),
+            rises: share(Fate::Rises),
             diverges: share(Fate::Diverges),
             undecided: share(Fate::Undecided),
         }
@@ -77,6 +92,8 @@ impl Shares {
         match fate {
             Fate::Converges => self.converges,
             Fate::Stabilizes => self.stabilizes,
+            Fate::Flat => self.flat,
+            Fate::Rises => self.rises,
             Fate::Diverges => self.diverges,
             Fate::Undecided => self.undecided,
         }
@@ -106,9 +123,11 @@ pub struct Point {
     /// The largest step size of the schedule, after its warm-up.
     #[serde(with = "stepwell::number")]
     pub step_size: f64,
-    /// What becomes of the runs.
+    /// What becomes of the runs, each by itself.
     pub shares: Shares,
-    /// The level of the loss, over the runs that stabilize.
+    /// What the loss does over all of them.
+    pub pooled: Pooled,
+    /// The level of the loss in the second half of the large phase, over the runs that did not diverge.
     pub level: Band,
     /// The values of each of the series after the last step, over the runs that did not diverge.
     pub end: BTreeMap<String, Band>,

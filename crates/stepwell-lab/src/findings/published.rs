@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use stepwell::linalg::Matrix;
 use stepwell::metrics::predictor_grid;
 use stepwell::number::Number;
-use stepwell::statistics::{Band, Share};
-use stepwell::verdict::{Behavior, Comparison, Observation};
+use stepwell::statistics::Band;
+use stepwell::verdict::{Comparison, Observation, Pooled};
 
 /// Settings of a figure beside what was published of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,15 +75,15 @@ pub struct Compared {
 /// The loss of all seeds while the step size is not decayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossStabilization {
-    /// How many stabilize.
-    pub stabilized: Share,
-    /// What the others do, and how many do so.
-    pub otherwise: Vec<(Behavior, usize)>,
-    /// From which step on they are stabilized: the median.
+    /// The verdict on the setting, with those on its runs.
+    pub pooled: Pooled,
+    /// From which step on runs are stabilized: the median over those that are.
     #[serde(with = "stepwell::number")]
     pub from: f64,
-    /// The levels at which they are.
+    /// The arithmetic mean losses over the second half of the phase, over the runs that did not diverge in it.
     pub level: Band,
+    /// The geometric mean over the losses that were recorded there, over the same runs: it depends on the recording grid.
+    pub geometric: Band,
     /// The share of sign changes among 200 moves along the top eigenvector in the middle of that phase: the median over the
     /// seeds that it was measured of.
     #[serde(with = "stepwell::number")]

@@ -4,7 +4,7 @@ use stepwell::words::significant;
 
 use super::grid::{StepSizes, range, refined, zero};
 use super::point::{Point, measured};
-use super::protocol::{Protocol, scale};
+use super::protocol::Protocol;
 use crate::drive::Watch;
 use crate::error::LabError;
 use crate::experiment::Experiment;
@@ -19,7 +19,8 @@ const CLOSER: u64 = 4;
 
 /// The diagram of a protocol, with the findings [`Findings::Phase`]: one setting per step size, with the runs of the seeds
 /// 1, 2, .., `seeds`. Without a range of step
-/// sizes it goes from a quarter of the threshold where small steps lead to up to where all of some runs diverge.
+/// sizes it goes from a quarter of the smallest threshold, at the start or where small steps lead to, up beyond where all of
+/// some runs diverge.
 ///
 /// # Errors
 /// If the spec is refused, there is no threshold to go by, or the watcher wanted to stop or could not do its part.
@@ -36,7 +37,7 @@ pub fn diagram(
     let sizes = match sizes {
         Some(sizes) => sizes,
         None => {
-            let (low, high) = range(protocol, scale(small_steps)?, watch)?;
+            let (low, high) = range(protocol, watch)?;
             StepSizes { low, high, count: DEFAULT_COUNT }
         }
     };

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::point::Point;
 use super::protocol::Protocol;
+use super::scan::{Scan, scan};
 use crate::drive::Watch;
 use crate::error::LabError;
 use crate::findings::phase::Fate;
@@ -38,21 +39,13 @@ impl FromStr for StepSizes {
 const LEAST_CHANGE: f64 = 0.1;
 /// Neighbors are never nearer than this, relative to the step size.
 const LEAST_GAP: f64 = 0.004;
-/// Runs at a step size that tell whether it is beyond the largest one of interest.
-const SCOUTS: u64 = 6;
+/// The range ends at this multiple of the step size from which on all runs diverge.
+const BEYOND: f64 = 1.7;
 
-/// From a quarter of the threshold `scale` to where all of some runs diverge; 32 times that threshold where none does.
-pub(super) fn range(protocol: &Protocol<'_>, scale: f64, watch: &dyn Watch) -> Result<(f64, f64), LabError> {
-    let mut high = 0.75 * scale;
-    while high < 32.0 * scale {
-        high *= 1.1;
-        watch.expects(SCOUTS, "runs that look for the range");
-        let share = Point::measure(protocol, high, 1..SCOUTS + 1, 0, watch)?.diverged();
-        if share.hits == share.total {
-            break;
-        }
-    }
-    Ok((0.25 * scale, high))
+/// From a quarter of the smallest threshold to beyond where all of some runs diverge; 1000 times as far where none does.
+pub(super) fn range(protocol: &Protocol<'_>, watch: &dyn Watch) -> Result<(f64, f64), LabError> {
+    let Scan { none, all } = scan(protocol, 1, watch)?;
+    Ok((none, all.map_or(1e3 * none, |all| BEYOND * all)))
 }
 
 /// Points over the range: half of them evenly, the others where the shares of fates change most, between the points
@@ -114,14 +107,16 @@ pub(super) fn zero(points: &[Point], value: impl Fn(&Point) -> f64) -> Option<f6
 mod tests {
     use stepwell::outcome::Outcome;
     use stepwell::run::Status;
+    use stepwell::verdict::{Divergence, Sign};
 
     use super::*;
     use crate::setting::Setting;
 
     /// Runs without losses that end below `edge` and diverge above.
     fn point(step_size: f64, edge: f64) -> Point {
-        let status = if step_size < edge { Status::Finished } else { Status::Diverged { step: 0 } };
-        let outcomes = (1..=3).map(|seed| Outcome { status, ..Outcome::not_begun(seed) }).collect();
+        let status = if step_size < edge { Status::Finished } else { Status::Overflowed { step: 0 } };
+        let divergence = (step_size >= edge).then_some(Divergence { step: 0, by: Sign::Overflow });
+        let outcomes = (1..=3).map(|seed| Outcome { status, divergence, ..Outcome::not_begun(seed) }).collect();
         let (label, timetable, as_published) = (String::new(), None, None);
         Point::new(step_size, Setting { label, steps: 1, last_large: 0, timetable, outcomes, as_published }, 0)
     }

@@ -2,9 +2,11 @@
 
 mod advice;
 mod diagram;
+mod error_spending;
 mod grid;
 mod point;
 mod protocol;
+mod scan;
 mod validation;
 
 pub use diagram::diagram;
@@ -20,8 +22,9 @@ use crate::findings::Findings;
 use crate::findings::advice::Advice;
 use crate::setting::Setting;
 
-/// The advice for a protocol, with the findings [`Findings::Advice`]: the largest step size that rarely diverges, how long to
-/// keep it, and what to decay it to, in place of the protocol's own decays. With `validate` it is worked out on so many fresh data sets as well, and judged there.
+/// The advice for a protocol, with the findings [`Findings::Advice`]: a large step size that rarely diverges, how long to keep
+/// it, and what to decay it to, in place of the protocol's own decays; or the best constant step size, where large ones do
+/// not help. With `validate` it is worked out on so many fresh data sets as well, and judged there.
 ///
 /// # Errors
 /// If the question cannot be told by its number of seeds, the spec is refused, no step size is good or none is bad, fresh data
@@ -32,9 +35,9 @@ pub fn advise(
     validate: Option<u64>,
     watch: &dyn Watch,
 ) -> Result<Experiment, LabError> {
-    let (advice, [advised, small]) = advice::work_out(protocol, question, watch)?;
+    let (advice, [large, constant]) = advice::work_out(protocol, question, watch)?;
     let validation = validate.map(|count| validation::validate(protocol, question, count, watch)).transpose()?;
-    let settings = [("advised", advised), ("small", small)];
+    let settings = [("large steps", large), ("constant", constant)];
     Ok(Experiment {
         title: protocol.spec().title.as_ref().map_or("Advice".into(), |title| format!("{title}: advice")),
         settings: settings.map(|(label, point)| Setting { label: label.into(), ..point.setting }).into(),

@@ -63,7 +63,7 @@ impl Point {
 
     pub(super) fn new(step_size: f64, setting: Setting, closer: usize) -> Self {
         let one = |run: &Outcome| {
-            let stabilization = setting.stabilization(run);
+            let stabilization = run.stabilization;
             (Fate::of(run.diverged(), stabilization.behavior), stabilization)
         };
         let found: Vec<_> = setting.outcomes.iter().map(one).collect();
@@ -81,15 +81,10 @@ impl Point {
         self.found.iter().filter(|(fate, _)| *fate == Fate::Stabilizes).map(|(_, stabilization)| stabilization)
     }
 
-    /// Their level.
+    /// The level of the loss in the large phase, over the runs that did not diverge.
     pub(super) fn level(&self) -> Band {
-        Band::of(&self.stabilized().map(|found| found.level).collect::<Vec<_>>())
-    }
-
-    /// The median level of the loss in the large phase, over the runs that did not diverge.
-    pub(super) fn median_level(&self) -> f64 {
         let survivors = self.found.iter().filter(|(fate, _)| *fate != Fate::Diverges);
-        quantile(&survivors.map(|(_, stabilization)| stabilization.level).collect::<Vec<_>>(), 0.5)
+        Band::of(&survivors.map(|(_, stabilization)| stabilization.level).collect::<Vec<_>>())
     }
 
     /// The median loss at the start.
@@ -153,6 +148,7 @@ impl Point {
         phase::Point {
             step_size: self.step_size,
             shares: self.shares,
+            pooled: self.setting.stabilization(),
             level: self.level(),
             end: self.ends(series),
             reached: self.reached(),

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use stepwell::data::Dataset;
-use stepwell::metrics::Thresholds;
+use stepwell::metrics::{BatchMoments, Thresholds};
 use stepwell::record::RecordPlan;
-use stepwell::spec::{ArraySource, DataSpec, DecaySpec, Draw, LinearWarmup, Prepared, Spec, WarmupSpec};
+use stepwell::session::Session;
+use stepwell::spec::{
+    ArraySource, DataSpec, DecaySpec, Draw, DynamicsSpec, InitSpec, LinearWarmup, ModelSpec, Prepared, Spec, WarmupSpec,
+};
 use stepwell::statistics::quantile;
 
 use crate::error::LabError;
@@ -145,11 +148,63 @@ impl<'a> Protocol<'a> {
     /// # Errors
     /// If the spec is refused, or its data cannot be drawn.
     pub fn small_step_thresholds(&self) -> Result<Thresholds, LabError> {
+        self.thresholds(|session, moments| session.landscape().small_step_thresholds(session.theta(), moments))
+    }
+
+    /// The smallest threshold of the step size that is known, at the starts or at the solution that small steps lead to, in the
+    /// spec's unit.
+    ///
+    /// # Errors
+    /// If none can be computed.
+    pub(super) fn smallest_threshold(&self) -> Result<f64, LabError> {
+        let at_start = self.thresholds(|session, moments| session.landscape().thresholds(session.theta(), moments))?;
+        let found = [at_start, self.small_step_thresholds()?];
+        let known = found.iter().flat_map(|t| [t.gradient_descent, t.mean_square]);
+        let smallest = known.filter(|value| *value > 0.0 && value.is_finite()).fold(f64::INFINITY, f64::min);
+        let unknown = "no threshold of the step size can be computed, at the start or where small steps lead to; give a range \
+                       of step sizes";
+        if smallest.is_finite() { Ok(smallest) } else { Err(LabError::Failed(unknown.into())) }
+    }
+
+    /// The step size that the mean loss must not exceed, whatever the start: for linear models with a square loss the mean-square
+    /// threshold, or `2/lambda_max` where there are no batches. Those models have one Hessian everywhere.
+    ///
+    /// # Errors
+    /// If the data cannot be drawn.
+    pub(super) fn bound(&self) -> Result<Option<f64>, LabError> {
+        if self.spec.model != ModelSpec::Linear || !self.spec.loss.is_square() {
+            return Ok(None);
+        }
+        let Thresholds { gradient_descent, mean_square } = self.small_step_thresholds()?;
+        let known = [mean_square, gradient_descent].into_iter().find(|value| *value > 0.0 && value.is_finite());
+        Ok(known)
+    }
+
+    /// Whether all seeds are one and the same run.
+    pub(super) fn is_deterministic(&self) -> bool {
+        let fixed_start = matches!(
+            self.spec.init,
+            InitSpec::Constant(_) | InitSpec::Diagonal(_) | InitSpec::Values(_) | InitSpec::File(_)
+        );
+        let drawn = check_drawn(&self.spec.data, "").is_ok() && self.data.is_none();
+        self.spec.dynamics == DynamicsSpec::GradientDescent && fixed_start && !drawn
+    }
+
+    /// Whether there is a test set.
+    pub(super) fn has_test(&self) -> Result<bool, LabError> {
+        Ok(self.data_of(&self.first, 1)?.test.is_some())
+    }
+
+    /// Medians over a few seeds.
+    fn thresholds(
+        &self,
+        of: impl Fn(&Session, Option<BatchMoments>) -> Thresholds + Sync,
+    ) -> Result<Thresholds, LabError> {
         let prepared = self.at(1.0)?;
         let one = |seed| -> Result<Thresholds, LabError> {
             let session = prepared.session_on(seed, self.data_of(&prepared, seed)?, RecordPlan::default());
             let (moments, unit) = (session.instruments().moments, session.unit());
-            let found = session.landscape().small_step_thresholds(session.theta(), moments);
+            let found = of(&session, moments);
             let (gradient_descent, mean_square) = (found.gradient_descent / unit, found.mean_square / unit);
             Ok(Thresholds { gradient_descent, mean_square })
         };
@@ -176,13 +231,4 @@ fn fingerprint(data: &Dataset) -> u64 {
     let values = samples.flat_map(|samples| samples.x.iter_rows().flatten().chain(&samples.y));
     let bytes = values.flat_map(|value| value.to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The threshold that step sizes are measured by: the mean-square one, gradient descent's where that is not known.
-pub(super) fn scale(thresholds: Thresholds) -> Result<f64, LabError> {
-    let known = |value: &f64| *value > 0.0 && value.is_finite();
-    let found = [thresholds.mean_square, thresholds.gradient_descent].into_iter().find(known);
-    let unknown =
-        "no threshold of the step size can be computed at the small-step solution; give a range of step sizes";
-    found.ok_or_else(|| LabError::Failed(unknown.into()))
 }

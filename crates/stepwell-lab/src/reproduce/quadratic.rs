@@ -112,7 +112,7 @@ impl Compared {
         let (steps, losses) = outcome.records.line("train_loss");
         let errors = steps.iter().zip(losses).map(error).collect();
         let (end, expected_end) = match outcome.status {
-            Status::Diverged { step } => {
+            Status::Overflowed { step } => {
                 let first = (0..).find(|t| quadratic.loss(step_size, *t).is_infinite());
                 (step as f64, first.unwrap_or(0) as f64)
             }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use stepwell::outcome::Outcome;
 use stepwell::record::Records;
 use stepwell::spec::{ArraySource, Prepared};
-use stepwell::verdict::stabilization_of;
 
 use super::plan::Plan;
 use crate::drive::{Job, Watch, one};
@@ -115,7 +114,7 @@ pub fn run(
 
 fn ended(run: u64, prepared: &Prepared, outcome: &Outcome) -> (RunEntry, Records) {
     let steps = prepared.spec().steps;
-    let summary = RunSummary::of(outcome, stabilization_of(outcome, prepared.schedule(), steps));
+    let summary = RunSummary::of(outcome);
     let step = outcome.diverged_at().unwrap_or(steps);
     (RunEntry { run, step, summary: Some(summary), error: String::new() }, outcome.all_records(steps))
 }

@@ -30,7 +30,7 @@ pub fn observations(settings: &[Setting]) -> Vec<Observed> {
 
 fn stabilization(late: &Setting) -> Observed {
     let found = late.stabilizations();
-    let told = found.iter().filter(|one| !matches!(one.behavior, Behavior::CannotTell | Behavior::Diverges)).count();
+    let told = found.iter().filter(|one| !matches!(one.behavior, Behavior::TooShort | Behavior::Diverges)).count();
     let share = Share::of(late.levels().len(), told);
     let statement = "the loss stabilizes while the step size is large";
     Observed { observation: Observation::new(statement, &*late.label, share, None), medians: None }

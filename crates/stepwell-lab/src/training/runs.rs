@@ -1,9 +1,11 @@
 //! Trainings are driven as runs are, and are settings with their runs.
 
 use stepwell::container::Container;
+use stepwell::loss_blocks::LossBlocks;
 use stepwell::outcome::Outcome;
 use stepwell::run::Status;
 use stepwell::schedule::Timetable;
+use stepwell::verdict::{Stabilization, divergence};
 use stepwell_deep::training::{Training, TrainingSpec};
 
 use crate::drive::{Drive, Progress};
@@ -36,8 +38,16 @@ impl Drive for Training {
     }
 
     fn outcome(&self) -> Outcome {
+        let (status, steps) = (self.status(), self.steps());
+        let last_large = self.spec().built_schedule().map_or(steps, |schedule| schedule.last_step_before_decay(steps));
+        // the mean over all batches since the last record
+        let (at, losses) = self.records().line("batch_loss");
+        let loss = LossBlocks::of_records(at, losses, last_large, status != Status::Running);
+        let divergence = divergence(status, &loss);
         Outcome {
-            status: self.status(),
+            status,
+            divergence,
+            stabilization: Stabilization::of(&loss, divergence.map(|found| found.step)),
             parameters: self.network().tensors(self.weights()),
             records: self.records().clone(),
             ..Outcome::not_begun(self.spec().seed)

@@ -18,6 +18,8 @@ fn color(fate: Fate) -> RGBColor {
     match fate {
         Fate::Converges => COLORS[0],
         Fate::Stabilizes => COLORS[2],
+        Fate::Flat => COLORS[3],
+        Fate::Rises => COLORS[5],
         Fate::Diverges => COLORS[1],
         Fate::Undecided => RGBColor(140, 140, 140),
     }
@@ -29,14 +31,15 @@ fn words(fate: Fate) -> &'static str {
         Fate::Converges => "converges: the loss falls",
         Fate::Stabilizes => "stabilizes: the loss hovers at a level δ",
         Fate::Diverges => "diverges",
-        Fate::Undecided => "undecided: the loss rises without diverging",
+        Fate::Flat => "flat, but not held up by the step size",
+        Fate::Rises => "rises without diverging",
+        Fate::Undecided => "one run by itself cannot tell",
     }
 }
 
 /// The figure of a phase diagram.
 pub fn figure(title: &str, phase: &Phase) -> Figure {
-    let mut panels =
-        vec![shares(phase), bands(phase, "Level δ where the loss stabilizes", Scale::Log, |p| Some(&p.level))];
+    let mut panels = vec![shares(phase), bands(phase, "Level δ of the loss", Scale::Log, |p| Some(&p.level))];
     for name in &phase.series {
         let scale = if name.ends_with("loss") { Scale::Log } else { Scale::Linear };
         let title = format!("{} after the decay", capitalized(&probe_words(name)));
@@ -124,7 +127,7 @@ fn exponents(phase: &Phase) -> Panel {
         Layer::Line { points: points.clone(), color: LYAPUNOV, width: 3 },
         Layer::Dots { points, color: LYAPUNOV, size: 3 },
     ];
-    panel(phase, "Lyapunov exponent a step, in the large phase", Scale::Linear, None, layers)
+    panel(phase, "Lyapunov exponent per step, in the large phase", Scale::Linear, None, layers)
 }
 
 fn legend(phase: &Phase) -> Vec<Entry> {
@@ -144,7 +147,7 @@ fn legend(phase: &Phase) -> Vec<Entry> {
     }
     let text = "2 / batch sharpness in the large phase;\ndashed: η itself".into();
     entries.push(Entry { mark: Mark::Thin(INK), text });
-    let text = format!("{} runs a step size; bands: 95% intervals\nof shares, 10% to 90% of values", phase.seeds);
+    let text = format!("{} runs per step size; bands: 95% intervals\nof shares, 10% to 90% of values", phase.seeds);
     entries.push(Entry { mark: Mark::None, text });
     entries
 }

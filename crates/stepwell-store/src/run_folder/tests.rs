@@ -29,7 +29,8 @@ fn experiment() -> Experiment {
     let job = |seed| Job::of_seed("a \"b\", c", &prepared, seed, prepared.record_plan(true).with(rows.clone()));
     let jobs: Vec<Job<'_>> = (1..=3).map(job).collect();
     let mut outcomes = ensemble(&jobs, &ToTheEnd).unwrap();
-    outcomes[1].status = stepwell::run::Status::Diverged { step: 7 };
+    outcomes[1].status = stepwell::run::Status::Overflowed { step: 7 };
+    outcomes[1].divergence = Some(stepwell::verdict::Divergence { step: 7, by: stepwell::verdict::Sign::Overflow });
     outcomes[1].end.clear();
     let mut setting = Setting::new("a \"b\", c", &prepared, outcomes);
     setting.as_published = setting.outcomes.first().cloned();

@@ -12,7 +12,7 @@ mod sgd;
 pub use gradient_descent::GradientDescent;
 pub use label_noise::LabelNoise;
 pub use mini_batch::{BatchRule, MiniBatch};
-pub use sampled_loss::{BLOCKS, SampledLoss};
+pub use sampled_loss::{BLOCKS, PHASE_BLOCKS, SampledLoss};
 pub use sampler::{IndexSource, Sampler};
 pub use sde::{Equation, Grid, Normalization, Scheme, Sde};
 pub use sgd::Sgd;
@@ -42,7 +42,12 @@ impl<M: Model> State<M> {
     pub fn new(problem: &Problem<M>, theta: &[f64]) -> Self {
         assert_eq!(theta.len(), problem.model.parameters());
         let (tape, gradient) = (problem.model.tape(), AlignedVec::zeros(theta.len()));
-        Self { theta: AlignedVec::from(theta), tape, gradient, sampled: SampledLoss::new(u64::MAX) }
+        Self {
+            theta: AlignedVec::from(theta),
+            tape,
+            gradient,
+            sampled: SampledLoss::new(u64::MAX, u64::MAX, f64::INFINITY),
+        }
     }
 }
 
@@ -128,19 +133,19 @@ pub fn batch_step<M: Model>(
     let samples = &problem.data.train;
     let weight = eta * problem.loss.slope() * problem.loss.batch_scale(samples.len()) / batch.len() as f64;
     state.gradient.fill(0.0);
-    let (mut bounded, mut squares) = (true, 0.0);
+    let (mut bounded, mut terms) = (true, 0.0);
     let count = batch.len() as f64;
     for i in batch {
         let x = samples.x.row(i);
         let prediction = problem.model.predict(&state.theta, x, &mut state.tape);
         let r = problem.loss.residual(prediction, samples.y[i]);
         bounded &= is_bounded(r);
-        squares += r * r;
+        terms += problem.loss.term_seen(r, prediction, samples.y[i]);
         problem.model.pullback(&state.theta, x, &mut state.tape, weight * r, &mut state.gradient);
     }
     if bounded {
         subtract(&mut state.theta, &state.gradient);
-        state.sampled.add(squares / count);
+        state.sampled.add(terms / count);
     }
     bounded
 }

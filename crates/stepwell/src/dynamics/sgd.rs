@@ -42,7 +42,7 @@ impl Dynamics for Sgd {
                     sampled.put(meter);
                     return taken + t;
                 }
-                meter.add(r * r, sampled);
+                meter.add(problem.loss.term_seen(r, prediction, samples.y[i]), sampled);
                 let next = self.indices.get(t + 1).map_or(i, |&next| next as usize);
                 let w = (eta * scale) * r;
                 prediction = model.step_and_predict(theta, samples.x.row(i), tape, w, samples.x.row(next), gradient);

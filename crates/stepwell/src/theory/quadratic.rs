@@ -125,6 +125,6 @@ mod tests {
         let back: f64 = before.iter().zip(run.theta()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(back < 1e-9 * far, "{far} {back}");
         let (mut run, _, _) = started(1.2);
-        assert!(matches!(run.advance(5000), Status::Diverged { .. }));
+        assert!(matches!(run.advance(5000), Status::Overflowed { .. }));
     }
 }

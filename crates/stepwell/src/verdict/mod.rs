@@ -2,9 +2,15 @@
 //! [`theory`](crate::theory): they rest on no runs.
 
 mod comparison;
+mod divergence;
+mod drift;
 mod finding;
+mod pooled;
 mod stabilization;
 
 pub use comparison::{Comparison, as_published};
+pub use divergence::{Divergence, Sign, divergence};
+pub use drift::{Change, Drift};
 pub use finding::{Effect, Finding, Observation};
-pub use stabilization::{Behavior, Stabilization, stabilization, stabilization_of};
+pub use pooled::Pooled;
+pub use stabilization::{Behavior, Stabilization};

@@ -1,31 +1,39 @@
-//! Loss stabilization: whether a recorded loss hovers at a level while the step size is large.
+//! Loss stabilization: whether the loss hovers at a level that the step size holds it up at.
 //!
-//! Definition. The *phase* is the recorded part of the run up to the last step before the step size falls for the first
-//! time. Its second half (in records spaced evenly over steps) is the reference. With a straight line fitted to the
-//! logarithms of the loss there, the loss is
-//! - *stabilized* if the line's change over the reference is at most one standard deviation of the residuals about it,
-//!   two standard errors of that change, or 5% of a factor of ten, whichever is largest, and the loss is above the floor
-//!   of arithmetic;
-//! - *falling* or *rising* otherwise;
-//! - *diverged* if the run diverged within the phase;
-//! - *converged* if the reference lies below `1e-24` of the first loss, where round-off governs.
+//! Definition. The *large phase* is the steps before the step size falls for the first time, in 64 blocks of which the mean
+//! losses are known ([`LossBlocks`]). Its *drift* is the factor by which the mean loss changes over the second half of it,
+//! with a 90% interval ([`Drift`]). The loss is
+//! - *falling* or *rising* if the interval lies below 1/2 or above 2;
+//! - flat if it lies within [1/2, 2], and then *stabilized* if it is held up by the step size: it falls below half of its
+//!   level after the first decay, or, where there is none, on a branch at a tenth of the step size. Flat without that, it *has
+//!   learned nothing* if its level is above half of the best constant predictor's loss, else it is *at its floor*; *flat,
+//!   cause unknown* where there is neither a decay nor a branch;
+//! - *diverged* if the run diverged within the large phase, see [`divergence`](super::divergence());
+//! - *converged* if the level is below `1e-24` of the scale S, where round-off governs;
+//! - *too short* to tell with fewer than 128 steps, otherwise *cannot tell*.
 //!
-//! The level delta is the geometric mean over the reference, the band its 10% and 90% quantiles. The loss is stabilized
-//! *from* the start of the longest stretch that ends with the phase and in which every block of a twentieth of the phase
-//! has its geometric mean within the band, widened to a factor of 2 around delta at least.
+//! The level delta is the arithmetic mean over the second half, which the theory's delta is; its band is the 10% and 90%
+//! quantiles of block means. A flat loss is so *from* the start of the longest stretch of blocks that ends with the phase and
+//! whose means lie within the band, widened to a factor of 2 around the level at least.
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::Outcome;
-use crate::schedule::Schedule;
+use super::drift::{Change, Drift};
+use crate::loss_blocks::LossBlocks;
 use crate::statistics::quantile;
 
 /// What the loss does while the step size is not decayed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Behavior {
-    /// It hovers at a level.
+    /// It hovers at a level that the step size holds it up at.
     Stabilizes,
+    /// It is flat, and neither a decay nor a branch tells why.
+    Flat,
+    /// It is flat, and no lower at smaller step sizes.
+    AtFloor,
+    /// It is flat, near the loss of the best constant predictor.
+    LearnsNothing,
     /// It still falls.
     Falling,
     /// It rises.
@@ -34,24 +42,40 @@ pub enum Behavior {
     Converges,
     /// The run diverged before the phase ended.
     Diverges,
-    /// Fewer than 20 records: no verdict.
+    /// The interval of the drift allows for more than one of these.
     CannotTell,
+    /// The phase has too few steps.
+    TooShort,
 }
 
 impl Behavior {
     /// All verdicts.
-    pub const ALL: [Self; 6] =
-        [Self::Stabilizes, Self::Falling, Self::Rising, Self::Converges, Self::Diverges, Self::CannotTell];
+    pub const ALL: [Self; 10] = [
+        Self::Stabilizes,
+        Self::Flat,
+        Self::AtFloor,
+        Self::LearnsNothing,
+        Self::Falling,
+        Self::Rising,
+        Self::Converges,
+        Self::Diverges,
+        Self::CannotTell,
+        Self::TooShort,
+    ];
 
     /// The verdict in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stabilizes => "stabilized",
+            Self::Flat => "flat, cause unknown",
+            Self::AtFloor => "at its floor",
+            Self::LearnsNothing => "has learned nothing",
             Self::Falling => "falling",
             Self::Rising => "rising",
             Self::Converges => "converged",
             Self::Diverges => "diverged",
-            Self::CannotTell => "too short",
+            Self::CannotTell => "cannot tell",
+            Self::TooShort => "too short",
         }
     }
 }
@@ -61,114 +85,96 @@ impl Behavior {
 pub struct Stabilization {
     /// The verdict.
     pub behavior: Behavior,
-    /// First step of the stabilized stretch (of the reference, unless stabilized).
+    /// The factor by which the mean loss changes over the second half of the phase.
+    pub drift: Drift,
+    /// First step of the flat stretch (of the second half, where the loss is not flat).
     pub from: u64,
-    /// Last recorded step of the phase.
+    /// Last step of the phase.
     pub to: u64,
-    /// Level delta: geometric mean of the loss over the reference.
+    /// Level delta: arithmetic mean of the loss over the second half.
     #[serde(with = "crate::number")]
     pub level: f64,
-    /// 10% quantile over the reference.
+    /// 10% quantile of block means there.
     #[serde(with = "crate::number")]
     pub p10: f64,
-    /// 90% quantile over the reference.
+    /// 90% quantile of block means there.
     #[serde(with = "crate::number")]
     pub p90: f64,
-    /// Factors of ten that the fitted line gains over the reference.
+    /// The loss at smaller step sizes, after the decay or on a branch, relative to the level; NaN where it is not known.
     #[serde(with = "crate::number")]
-    pub trend: f64,
+    pub at_small_steps: f64,
+    /// The level relative to the loss of the best constant predictor; NaN where that is not known.
+    #[serde(with = "crate::number")]
+    pub of_constant: f64,
 }
 
-const LEAST_RECORDS: usize = 20;
+/// A loss is held up by its step size if it falls below this part of its level at smaller ones.
+const HELD_UP: f64 = 0.5;
+/// A level above this part of the best constant predictor's loss means that nothing has been learned.
+const NOTHING: f64 = 0.5;
+/// A level below this part of the scale S is governed by round-off.
+const ROUND_OFF: f64 = 1e-24;
+/// Fewer steps tell nothing.
+const LEAST_STEPS: u64 = 128;
+/// Fewer blocks tell nothing: [`LossBlocks::of_records`] may give so few.
+const LEAST_BLOCKS: usize = 16;
 
-/// The verdict for losses recorded at `steps` (increasing), where `last_large` is the last step before the first decay,
-/// see [`crate::schedule::Schedule::last_step_before_decay`], and `diverged_at` the step at which the run diverged.
-pub fn stabilization(steps: &[u64], losses: &[f64], last_large: u64, diverged_at: Option<u64>) -> Stabilization {
-    let (steps, losses) = evenly_spaced(steps, losses, last_large);
-    let n = steps.len();
-    let to = steps.last().copied().unwrap_or(0);
-    let diverged = diverged_at.is_some_and(|step| step <= last_large);
-    if n < LEAST_RECORDS {
-        let behavior = if diverged { Behavior::Diverges } else { Behavior::CannotTell };
+impl Stabilization {
+    /// Of a run that nothing is known of.
+    pub fn unknown() -> Self {
         let nan = f64::NAN;
-        return Stabilization { behavior, from: 0, to, level: nan, p10: nan, p90: nan, trend: nan };
-    }
-    let logs: Vec<f64> = losses.iter().map(|l| libm::log10(l.max(f64::MIN_POSITIVE))).collect();
-    let reference = &logs[n / 2..];
-    let level_log = mean(reference);
-    let [p10, p90] = [0.1, 0.9].map(|p| quantile(&losses[n / 2..], p));
-    let (trend, spread) = line(reference);
-    // the slope's standard error, times the length of the reference
-    let standard_error = spread * (12.0 / reference.len() as f64).sqrt();
-    let behavior = if diverged {
-        Behavior::Diverges
-    } else if level_log < logs[0] - 24.0 {
-        Behavior::Converges
-    } else if trend.abs() <= spread.max(2.0 * standard_error).max(0.05) {
-        Behavior::Stabilizes
-    } else if trend < 0.0 {
-        Behavior::Falling
-    } else {
-        Behavior::Rising
-    };
-    let mut first = n / 2;
-    if behavior == Behavior::Stabilizes {
-        let block = (n / 20).max(1);
-        let half_factor = libm::log10(2.0);
-        let low = (level_log - half_factor).min(libm::log10(p10.max(f64::MIN_POSITIVE)));
-        let high = (level_log + half_factor).max(libm::log10(p90.max(f64::MIN_POSITIVE)));
-        while first >= block && (low..=high).contains(&mean(&logs[first - block..first])) {
-            first -= block;
+        Self {
+            behavior: Behavior::TooShort,
+            drift: Drift::UNKNOWN,
+            from: 0,
+            to: 0,
+            level: nan,
+            p10: nan,
+            p90: nan,
+            at_small_steps: nan,
+            of_constant: nan,
         }
     }
-    Stabilization { behavior, from: steps[first], to, level: libm::pow(10.0, level_log), p10, p90, trend }
-}
 
-/// The verdict on the recorded training loss of a run of `steps` steps with this schedule.
-pub fn stabilization_of(outcome: &Outcome, schedule: &Schedule, steps: u64) -> Stabilization {
-    let (at, losses) = outcome.records.line("train_loss");
-    stabilization(at, losses, schedule.last_step_before_decay(steps), outcome.diverged_at())
-}
-
-/// The finite records up to `last`, thinned where they lie denser than the widest gap: dense first steps would
-/// outweigh the rest.
-fn evenly_spaced(steps: &[u64], losses: &[f64], last: u64) -> (Vec<u64>, Vec<f64>) {
-    let kept: Vec<(u64, f64)> =
-        steps.iter().copied().zip(losses.iter().copied()).filter(|(t, l)| *t <= last && l.is_finite()).collect();
-    let gap = kept.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or(1);
-    let mut out: Vec<(u64, f64)> = Vec::new();
-    for (t, l) in kept {
-        if out.last().is_none_or(|previous| t - previous.0 >= gap.saturating_sub(1).max(1)) {
-            out.push((t, l));
+    /// The verdict on the loss of a run, which diverged at step `diverged_at`.
+    pub fn of(loss: &LossBlocks, diverged_at: Option<u64>) -> Self {
+        let diverged = diverged_at.is_some_and(|step| step <= loss.last_large);
+        let (blocks, to) = (&loss.large[..], loss.last_large);
+        let enough = loss.complete && to + 1 >= LEAST_STEPS && blocks.len() >= LEAST_BLOCKS;
+        if diverged || !enough {
+            let behavior = if diverged { Behavior::Diverges } else { Behavior::TooShort };
+            return Self { behavior, to, ..Self::unknown() };
         }
+        let middle = blocks.len() / 2;
+        let half = &blocks[middle..];
+        let (level, drift) = (half.iter().sum::<f64>() / half.len() as f64, Drift::of(half));
+        let [p10, p90] = [0.1, 0.9].map(|p| quantile(half, p));
+        let (at_small_steps, of_constant) = (loss.at_small_steps() / level, level / loss.of_constant);
+        let behavior = match drift.change() {
+            _ if level <= ROUND_OFF * loss.scale => Behavior::Converges,
+            Change::Flat => flat(at_small_steps, of_constant),
+            Change::Falls => Behavior::Falling,
+            Change::Rises => Behavior::Rising,
+            Change::CannotTell => Behavior::CannotTell,
+        };
+        let mut first = middle;
+        if drift.change() == Change::Flat {
+            let within = p10.min(0.5 * level)..=p90.max(2.0 * level);
+            first -= blocks[..middle].iter().rev().take_while(|mean| within.contains(mean)).count();
+        }
+        let from = first.checked_sub(1).map_or(0, |before| loss.ends[before]);
+        Self { behavior, drift, from, to, level, p10, p90, at_small_steps, of_constant }
     }
-    out.into_iter().unzip()
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Change of the least-squares line over the whole stretch, and the standard deviation about it.
-fn line(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let (center, average) = ((n - 1.0) / 2.0, mean(values));
-    let (mut cross, mut square) = (0.0, 0.0);
-    for (k, v) in values.iter().enumerate() {
-        let k = k as f64 - center;
-        cross += k * (v - average);
-        square += k * k;
+/// What a flat loss is.
+pub(super) fn flat(at_small_steps: f64, of_constant: f64) -> Behavior {
+    match (at_small_steps, of_constant) {
+        (small, _) if small < HELD_UP => Behavior::Stabilizes,
+        (_, level) if level > NOTHING => Behavior::LearnsNothing,
+        (small, _) if small.is_nan() => Behavior::Flat,
+        _ => Behavior::AtFloor,
     }
-    let slope = cross / square;
-    let rest: f64 = values
-        .iter()
-        .enumerate()
-        .map(|(k, v)| {
-            let error = v - average - slope * (k as f64 - center);
-            error * error
-        })
-        .sum();
-    (slope * (n - 1.0), (rest / n).sqrt())
 }
 
 #[cfg(test)]
@@ -176,39 +182,58 @@ mod tests {
     use super::*;
     use crate::rng::{Purpose, Stream};
 
-    fn losses(n: u64, mut loss: impl FnMut(f64) -> f64) -> (Vec<u64>, Vec<f64>) {
-        let steps: Vec<u64> = (0..n).map(|k| 10 * k).collect();
-        let values = steps.iter().map(|&t| loss(t as f64)).collect();
-        (steps, values)
+    /// 6,400 steps, of which the blocks have these means, and then a decay to `rest`.
+    fn blocks(mean: impl FnMut(usize) -> f64, rest: f64) -> LossBlocks {
+        LossBlocks {
+            large: (0..64).map(mean).collect(),
+            ends: (1..=64).map(|k| 100 * k).collect(),
+            rest: vec![rest],
+            last_large: 6_399,
+            complete: true,
+            scale: 1.0,
+            of_constant: 1.0,
+            exceeded: None,
+            branch: f64::NAN,
+        }
+    }
+
+    fn behavior(mean: impl FnMut(usize) -> f64, rest: f64) -> Behavior {
+        Stabilization::of(&blocks(mean, rest), None).behavior
     }
 
     #[test]
     fn exponential_decay_is_falling_and_its_floor_converged() {
-        let (steps, values) = losses(200, |t| libm::exp(-t / 100.0));
-        assert_eq!(stabilization(&steps, &values, 2000, None).behavior, Behavior::Falling);
-        let (steps, values) = losses(200, |t| if t < 500.0 { 1.0 } else { 1e-32 });
-        assert_eq!(stabilization(&steps, &values, 2000, None).behavior, Behavior::Converges);
+        assert_eq!(behavior(|k| libm::exp(-(k as f64) / 10.0), 0.0), Behavior::Falling);
+        assert_eq!(behavior(|k| libm::exp(k as f64 / 10.0), 0.0), Behavior::Rising);
+        assert_eq!(behavior(|k| if k < 5 { 1.0 } else { 1e-32 }, 0.0), Behavior::Converges);
     }
 
     #[test]
-    fn noise_about_a_level_is_stabilized_from_where_it_arrives() {
+    fn noise_about_a_level_is_stabilized_from_where_it_arrives_if_a_decay_brings_it_down() {
         let mut stream = Stream::new(1, Purpose::Noise);
-        let (steps, values) = losses(400, |t| (1e-3 + libm::exp(-t / 50.0)) * libm::exp(0.3 * stream.normal()));
-        let found = stabilization(&steps, &values, 4000, None);
-        assert_eq!((found.behavior, found.to), (Behavior::Stabilizes, 3990));
-        assert!((found.level / 1e-3 - 1.0).abs() < 0.15, "{found:?}");
-        // exp(-t/50) = 1e-3 at t = 345
-        assert!((200..700).contains(&found.from), "{found:?}");
+        let noise: Vec<f64> = (0..64).map(|_| libm::exp(0.2 * stream.normal())).collect();
+        let mean = |k: usize| (1e-3 + libm::exp(-(k as f64))) * noise[k];
+        let found = Stabilization::of(&blocks(mean, 1e-5), None);
+        assert_eq!((found.behavior, found.to), (Behavior::Stabilizes, 6_399));
+        assert!((found.level / 1e-3 - 1.0).abs() < 0.1, "{found:?}");
+        // exp(-k) = 1e-3 at k = 6.9
+        assert!((600..1_000).contains(&found.from), "{found:?}");
         assert!(found.p10 < found.level && found.level < found.p90);
+        assert_eq!(behavior(mean, 0.9e-3), Behavior::AtFloor);
+        assert_eq!(behavior(mean, f64::NAN), Behavior::Flat);
+        assert_eq!(behavior(|k| 0.9 * noise[k], 0.8), Behavior::LearnsNothing);
     }
 
     #[test]
-    fn what_follows_the_decay_does_not_count() {
-        let (steps, values) = losses(400, |t| if t <= 2000.0 { 1e-2 * (1.5 + libm::sin(t)) } else { 1e-9 });
-        let found = stabilization(&steps, &values, 2000, None);
-        assert_eq!((found.behavior, found.to), (Behavior::Stabilizes, 2000));
-        assert_eq!(stabilization(&steps, &values, 2000, Some(1500)).behavior, Behavior::Diverges);
-        assert_eq!(stabilization(&steps, &values, 2000, Some(3000)).behavior, Behavior::Stabilizes);
-        assert_eq!(stabilization(&steps[..10], &values[..10], 2000, None).behavior, Behavior::CannotTell);
+    fn what_cannot_be_told_is_not_told() {
+        // a factor of 2 from block to block
+        let mut stream = Stream::new(2, Purpose::Noise);
+        assert_eq!(behavior(|_| libm::exp(2.0 * stream.normal()), 0.0), Behavior::CannotTell);
+        let level = blocks(|_| 1.0, 0.0);
+        assert_eq!(Stabilization::of(&level, Some(6_399)).behavior, Behavior::Diverges);
+        assert_eq!(Stabilization::of(&level, Some(6_400)).behavior, Behavior::Stabilizes);
+        let short = LossBlocks { last_large: 126, ..level.clone() };
+        assert_eq!(Stabilization::of(&short, None).behavior, Behavior::TooShort);
+        assert_eq!(Stabilization::of(&LossBlocks { complete: false, ..level }, None).behavior, Behavior::TooShort);
     }
 }

@@ -14,8 +14,8 @@ use stepwell::probe::Probe;
 use stepwell::record::{Entry, RecordPlan};
 use stepwell::schedule::Timetable;
 use stepwell::spec::{NoFiles, Prepared, RelativeTo, Spec, VariantSpec};
-use stepwell::statistics::{Band, Share, quantile};
-use stepwell::verdict::{Behavior, Comparison, Stabilization};
+use stepwell::statistics::{Band, quantile};
+use stepwell::verdict::{Behavior, Comparison};
 
 use self::observations::observations;
 use crate::drive::{Job, Watch, all_ended, ensemble};
@@ -195,16 +195,17 @@ impl Ready {
 }
 
 fn loss_stabilization(setting: &Setting) -> LossStabilization {
-    let all = setting.stabilizations();
-    let of = |behavior| all.iter().filter(move |found| found.behavior == behavior);
-    let over = |value: fn(&Stabilization) -> f64| of(Behavior::Stabilizes).map(value).collect::<Vec<_>>();
-    let others = Behavior::ALL.into_iter().filter(|behavior| *behavior != Behavior::Stabilizes);
+    let from = |run: &Outcome| {
+        let stabilized = run.stabilization.behavior == Behavior::Stabilizes;
+        if stabilized { run.stabilization.from as f64 } else { f64::NAN }
+    };
+    let over = |value: &dyn Fn(&Outcome) -> f64| setting.outcomes.iter().map(value).collect::<Vec<_>>();
     let bouncing = |run: &Outcome| run.records.last(Probe::Bouncing.name());
     LossStabilization {
-        stabilized: Share::of(of(Behavior::Stabilizes).count(), all.len()),
-        otherwise: others.map(|behavior| (behavior, of(behavior).count())).filter(|(_, runs)| *runs > 0).collect(),
-        from: quantile(&over(|found| found.from as f64), 0.5),
-        level: Band::of(&over(|found| found.level)),
-        bouncing: quantile(&setting.outcomes.iter().map(bouncing).collect::<Vec<_>>(), 0.5),
+        pooled: setting.stabilization(),
+        from: quantile(&over(&from), 0.5),
+        level: Band::of(&over(&|run| run.stabilization.level)),
+        geometric: Band::of(&over(&|run| setting.geometric_level(run))),
+        bouncing: quantile(&over(&bouncing), 0.5),
     }
 }

@@ -2,7 +2,7 @@
 //! smaller the test loss, the rank, and the share of features that is left.
 
 use stepwell::statistics::Share;
-use stepwell::verdict::{Behavior, Effect, Observation};
+use stepwell::verdict::{Behavior, Effect, Finding, Observation, Pooled};
 use stepwell::words::probe_words;
 
 use crate::setting::Setting;
@@ -24,16 +24,19 @@ pub fn observations(settings: &[Setting], names: &[String]) -> Vec<Observation> 
     out
 }
 
-/// Effect: the factor that the loss gains over the second half of the phase, by the line fitted to its logarithm.
+/// The verdict on the setting decides; runs that diverged meanwhile, or were too short, are left out. Effect: its drift.
 fn stabilization(setting: &Setting) -> Observation {
-    // runs that diverged meanwhile are counted elsewhere; those with too few records tell nothing
-    let mut told = setting.stabilizations();
-    told.retain(|found| !matches!(found.behavior, Behavior::CannotTell | Behavior::Diverges));
-    let drifts: Vec<f64> = told.iter().map(|found| libm::exp10(found.trend)).collect();
-    let stabilized = told.iter().filter(|found| found.behavior == Behavior::Stabilizes).count();
+    let Pooled { behavior, drift, runs, .. } = setting.stabilization();
+    let stabilized = setting.stabilizations().iter().filter(|run| run.behavior == Behavior::Stabilizes).count();
     let statement = "the loss stabilizes while the step size is large, unless it diverges";
-    let effect = Effect::of("drift, factor", &drifts);
-    Observation::new(statement, &*setting.label, Share::of(stabilized, drifts.len()), effect)
+    let effect = Effect { unit: "drift, factor".into(), median: drift.factor, low: drift.low, high: drift.high };
+    let finding = match behavior {
+        Behavior::Stabilizes => Finding::Holds,
+        Behavior::Flat | Behavior::CannotTell | Behavior::TooShort => Finding::CannotTell,
+        _ => Finding::DoesNotHold,
+    };
+    let share = Share::of(stabilized, runs);
+    Observation { finding, ..Observation::new(statement, &*setting.label, share, (runs > 0).then_some(effect)) }
 }
 
 /// Whether the last value of a series is smaller where the step size was large for longer, seed by seed; pairs of which

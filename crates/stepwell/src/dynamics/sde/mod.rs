@@ -12,6 +12,7 @@ use self::increment::{Weights, Workspace, add_corrections, weighted_gradients};
 use super::{Dynamics, State, is_bounded, subtract};
 use crate::data::Samples;
 use crate::linalg::{AlignedVec, BLOCK, Blocked, lanes};
+use crate::loss::Loss;
 use crate::model::{FullStep, Model};
 use crate::problem::Problem;
 use crate::rng::Normals;
@@ -238,13 +239,23 @@ fn predict_all<M: Model>(problem: &Problem<M>, theta: &[f64], tape: &mut M::Tape
     }
 }
 
+/// The mean term of the loss, from its residuals.
+#[inline(always)]
+fn mean_term(loss: Loss, residuals: &[f64]) -> f64 {
+    let sum = match loss.is_square() {
+        true => lanes::norm2(residuals),
+        false => residuals.iter().map(|r| loss.term_of_residual(*r)).sum(),
+    };
+    sum / residuals.len() as f64
+}
+
 impl Dynamics for Sde {
     #[inline(always)]
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize {
         self.begin(problem, state);
         for (t, &eta) in step_sizes.iter().enumerate() {
             let dt = eta / self.grid.substeps as f64;
-            let seen = lanes::norm2(&self.residuals) / self.residuals.len() as f64;
+            let seen = mean_term(problem.loss, &self.residuals);
             for _ in 0..self.grid.substeps {
                 self.draw(dt);
                 if !self.substep(problem, state, eta, dt) {
@@ -401,6 +412,6 @@ mod tests {
         let problem = problem(9, 13);
         let sde = Sde::new(Equation::FirstOrder, Scheme::StochasticHeun, Grid::new(1), &problem.data.train, 1);
         let mut run = Run::new(problem, sde, Schedule::constant(50.0), &start(13), 100);
-        assert!(matches!(run.advance(100), Status::Diverged { step } if step < 30));
+        assert!(matches!(run.advance(100), Status::Overflowed { step } if step < 30));
     }
 }

@@ -68,7 +68,7 @@ fn threshold() -> Finding {
     let below = problem.train_loss(descent(&problem, 0.999 * edge, &start, 20_000).theta());
     let above = descent(&problem, 1.001 * edge, &start, 20_000);
     let grown = problem.train_loss(above.theta()) / first;
-    let diverges = grown > 1e10 || matches!(above.status(), Status::Diverged { .. });
+    let diverges = grown > 1e10 || matches!(above.status(), Status::Overflowed { .. });
     let figure = format!("loss x {:.0e} at 0.999, x {grown:.0e} at 1.001 of 2/lambda_max", below / first);
     Finding::new(
         below < 1e-20 * first && diverges,

@@ -223,7 +223,7 @@ fn catapult_phases() -> Finding {
             highest = highest.max(loss);
             last = loss;
         }
-        let diverged = matches!(run.status(), Status::Diverged { .. });
+        let diverged = matches!(run.status(), Status::Overflowed { .. });
         let kernel = output_and_kernel(&problem, run.theta()).1;
         (monotone, highest / first, last / first, kernel / k0, kernel * eta, diverged)
     };
