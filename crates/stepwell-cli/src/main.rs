@@ -22,8 +22,24 @@ use std::process::ExitCode;
 use clap::Parser;
 use stepwell::simd::{self, Level};
 
-use crate::cli::{Cli, Command};
+use crate::commands::Command;
 use crate::failure::Failure;
+
+/// A laboratory for SGD with large step sizes.
+#[derive(Parser)]
+#[command(name = "stepwell", version, about = "A laboratory for SGD with large step sizes", after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    /// Threads to use; 0 means one per core. Results do not depend on it
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    /// What to do
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done (a diverged run is a result), 1 failure, 2 usage, 3 bad spec or data; \
+                          4 some runs of a sweep failed, 5 locked by another process, 6 corrupt file, \
+                          75 stopped on request (what was computed is kept), 130 interrupted (likewise).";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -41,20 +57,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     interrupt::listen();
     force_simd()?;
     terminal::use_threads(cli.jobs)?;
-    match cli.command {
-        Command::Reproduce(args) => commands::reproduce::run(&args),
-        Command::Run(args) => commands::run::run(&args),
-        Command::Train(args) => commands::train::run(&args),
-        Command::Verify(args) => commands::verify::run(&args),
-        Command::Sweep(command) => commands::sweep::run(&command),
-        Command::Phase(args) => commands::phase::run(&args),
-        Command::Advise(args) => commands::advise::run(&args),
-        Command::Report(args) => commands::report::run(&args),
-        Command::Spec(command) => commands::spec::run(&command),
-        Command::Measure(command) => commands::measure::run(&command),
-        Command::Data(command) => commands::data::run(&command),
-        Command::Completions { shell } => commands::completions::run(shell),
-    }
+    cli.command.run()
 }
 
 /// `STEPWELL_SIMD=sse2|avx2|avx512` forces an instruction set, to see that results do not depend on it.

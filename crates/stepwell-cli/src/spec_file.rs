@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use stepwell::spec::{Prepared, Spec, SpecError};
-use stepwell_lab::experiments::experiment;
+use stepwell_lab::reproduce::experiment;
 use stepwell_store::arrays::Files;
 use stepwell_store::run_folder::{Input, inputs};
 

@@ -34,7 +34,6 @@
 pub mod drive;
 pub mod error;
 pub mod experiment;
-pub mod experiments;
 pub mod findings;
 pub mod phase;
 pub mod reproduce;

@@ -187,7 +187,7 @@ impl Watch for Stops {
 
 #[test]
 fn what_cannot_be_asked_is_said() {
-    let toy = Spec::from_toml(stepwell_lab::experiments::experiment("toy").unwrap()).unwrap();
+    let toy = Spec::from_toml(stepwell_lab::reproduce::experiment("toy").unwrap()).unwrap();
     assert!(Protocol::new(toy.clone(), &NoFiles, true).is_err_and(|error| error.to_string().contains("are drawn")));
     let given = Protocol::new(toy, &NoFiles, false).unwrap();
     assert!(given.on_data_of(1).is_err_and(|error| error.to_string().contains("are drawn")));

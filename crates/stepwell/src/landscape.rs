@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::data::Dataset;
 use crate::linalg::Matrix;
-use crate::metrics::{BatchMoments, Thresholds, hessian_vector, predictor_grid, sharpness, small_step_solution};
+use crate::metrics::{BatchMoments, Thresholds, hessian_vector, sharpness, small_step_solution};
 use crate::model::{Model, activations};
 use crate::probe::{Instruments, Measurement, Probe, kinks_of};
 use crate::problem::Problem;
@@ -103,14 +103,7 @@ impl<M: Model> Landscape for Problem<M> {
     }
 
     fn snapshot(&self, theta: &[f64], probe: Probe) -> Option<Vec<f64>> {
-        match probe {
-            Probe::Parameters => Some(theta.to_vec()),
-            Probe::Predictor if self.model.inputs() == 1 => {
-                Some(self.predictions(theta, &predictor_grid(&self.data.train.x)))
-            }
-            Probe::Neurons => Some(Landscape::neurons(self, theta)?.as_slice().to_vec()),
-            _ => None,
-        }
+        probe.row(self, theta)
     }
 
     fn layers(&self) -> Vec<usize> {

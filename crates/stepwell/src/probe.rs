@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 use crate::linalg::{Extreme, lanes};
 use crate::metrics::{
     Activations, BatchMoments, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank,
-    feature_sparsity, kinks, mean_square_threshold, rank_of, row_norms2, sharpness,
+    feature_sparsity, kinks, mean_square_threshold, predictor_grid, rank_of, row_norms2, sharpness,
 };
-use crate::model::{Model, activations};
+use crate::model::{Model, ScalarToy, activations};
 use crate::problem::Problem;
 
-/// The probes, each with its name in specs, and in records unless there is a series per layer.
+/// The probes, each with its name in specs (and in records unless there is a series per layer), and how it is measured.
 macro_rules! probes {
-    ($($(#[$doc:meta])* $probe:ident = $name:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $probe:ident = $name:literal, $kind:ident $(($measure:expr))?;)*) => {
         /// What can be measured at a recording point.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Probe {
-            $($(#[$doc])* #[serde(rename = $name)] $probe,)*
+            $($(#[doc = $doc])* #[serde(rename = $name)] $probe,)*
         }
 
         impl Probe {
@@ -51,70 +51,88 @@ macro_rules! probes {
                     $(Self::$probe => $name,)*
                 }
             }
+
+            fn how<M: Model>(self) -> How<M> {
+                match self {
+                    $(Self::$probe => How::$kind $(($measure))?,)*
+                }
+            }
         }
     };
 }
 
 probes! {
     /// Loss of the training set.
-    TrainLoss = "train_loss",
+    TrainLoss = "train_loss", Number(|s| s.problem.train_loss(s.theta));
     /// Loss of the test set.
-    TestLoss = "test_loss",
+    TestLoss = "test_loss", Number(|s| s.problem.test_loss(s.theta).unwrap_or(f64::NAN));
     /// Euclidean norm of the gradient of the training loss.
-    GradientNorm = "gradient_norm",
+    GradientNorm = "gradient_norm", Number(|s| lanes::norm2(&s.problem.gradient(s.theta)).sqrt());
     /// Euclidean norm of the parameters.
-    ParameterNorm = "parameter_norm",
+    ParameterNorm = "parameter_norm", Number(|s| lanes::norm2(s.theta).sqrt());
     /// Number of coefficients `|beta_j| > tol` of a predictor that is linear in its input (`beta = u * v`).
-    Nonzero = "nonzero",
+    Nonzero = "nonzero", Number(|s| s.nonzero());
     /// Distance `|beta - beta*|` to the sparse target.
-    TargetDistance = "target_distance",
+    TargetDistance = "target_distance", Number(|s| s.target_distance());
     /// Numerical rank of the Jacobian.
-    Rank = "rank",
+    Rank = "rank", Number(|s| s.rank());
     /// Effective rank (entropy of the singular values) of the Jacobian.
-    EffectiveRank = "effective_rank",
+    EffectiveRank = "effective_rank", Number(|s| s.singular_values().map_or(f64::NAN, effective_rank));
     /// Largest Euclidean norm of a column of the Jacobian.
-    ColumnNormMax = "column_norm_max",
+    ColumnNormMax = "column_norm_max", Number(|s| s.column_norms().map_or(f64::NAN, largest));
     /// Share of the Jacobian's columns whose norm is below 1% of the largest.
-    SmallColumns = "small_columns",
+    SmallColumns = "small_columns", Number(|s| s.column_norms().map_or(f64::NAN, share_of_small));
     /// Largest eigenvalue of the Hessian of the training loss, by Lanczos' method.
-    Sharpness = "sharpness",
+    Sharpness = "sharpness", Number(|s| s.sharpness().value);
     /// The residual `|H v - lambda v|` of that eigenvalue: some eigenvalue lies within this distance of it.
-    SharpnessResidual = "sharpness_residual",
+    SharpnessResidual = "sharpness_residual", Number(|s| s.sharpness().residual);
     /// Hessian-vector products that it took: 300 where the method stopped before it was accurate.
-    SharpnessIterations = "sharpness_iterations",
+    SharpnessIterations = "sharpness_iterations", Number(|s| s.sharpness().iterations as f64);
     /// Curvature that the gradients of batches meet in the losses of these batches.
-    BatchSharpness = "batch_sharpness",
+    BatchSharpness = "batch_sharpness", Number(|s| batch_sharpness(s.problem, s.theta, s.instruments.batch_size));
     /// `1/n sum |grad h(x_i)|^2` over the training set.
-    GradientSquare = "gradient_square",
+    GradientSquare = "gradient_square", Number(|s| s.gradient_square());
     /// Feature sparsity coefficient on the training inputs; a series per hidden layer.
-    FeatureSparsity = "feature_sparsity",
+    FeatureSparsity = "feature_sparsity", Layer(|layer| layer.feature_sparsity);
     /// Share of non-zero activations on the training inputs; a series per hidden layer.
-    NonzeroShare = "nonzero_share",
+    NonzeroShare = "nonzero_share", Layer(|layer| layer.nonzero_share);
     /// Number of groups of correlated neurons on the training inputs; a series per hidden layer.
-    FeatureGroups = "feature_groups",
+    FeatureGroups = "feature_groups", Layer(|layer| layer.groups as f64);
     /// Number of neurons that are active at no training input; a series per hidden layer.
-    DeadNeurons = "dead_neurons",
+    DeadNeurons = "dead_neurons", Layer(|layer| layer.dead as f64);
     /// Number of kinks of a network with one input, in the range of the training inputs.
-    Kinks = "kinks",
+    Kinks = "kinks", Number(|s| s.kinks());
     /// The step size that the next step will use.
-    StepSize = "step_size",
+    StepSize = "step_size", Number(|s| s.step_size);
     /// `2/lambda_max` of the Hessian of the training loss: the step size at which gradient descent would leave these
     /// parameters, taken for a solution.
-    GradientDescentThreshold = "gradient_descent_threshold",
+    GradientDescentThreshold = "gradient_descent_threshold", Number(|s| 2.0 / s.sharpness().value);
     /// The step size at which the second moment under the dynamics' batches would grow, likewise; NaN for equations.
-    MeanSquareThreshold = "mean_square_threshold",
+    MeanSquareThreshold = "mean_square_threshold", Number(|s| s.mean_square_threshold());
     /// The Lyapunov exponent of the training predictions, per step, over up to 4,000 steps of the phase at hand, see
     /// [`lyapunov`](crate::lookahead::lyapunov). Measured on copies of the run.
-    Lyapunov = "lyapunov",
+    Lyapunov = "lyapunov", Run;
     /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
     /// Hessian, see [`bouncing`](crate::lookahead::bouncing). Measured on a copy of the run.
-    Bouncing = "bouncing",
+    Bouncing = "bouncing", Run;
     /// The parameters: a row of p numbers in their flat order.
-    Parameters = "parameters",
+    Parameters = "parameters", Row(|_, theta| Some(theta.to_vec()));
     /// What a model with one input computes: a row of 401 values on [`predictor_grid`](crate::metrics::predictor_grid).
-    Predictor = "predictor",
+    Predictor = "predictor", Row(predictor);
     /// The first layer's neurons as points `w_j |a_j|` in the space of inputs: a row of m d numbers.
-    Neurons = "neurons",
+    Neurons = "neurons", Row(|problem, theta| Some(problem.model.network()?.neurons(theta)?.as_slice().to_vec()));
+}
+
+/// How a probe is measured.
+enum How<M> {
+    /// One number of the parameters.
+    Number(fn(&Scene<'_, M>) -> f64),
+    /// One number of each hidden layer.
+    Layer(fn(&FeatureSparsity) -> f64),
+    /// A row of numbers of the parameters.
+    Row(fn(&Problem<M>, &[f64]) -> Option<Vec<f64>>),
+    /// On copies of the run that go on, see [`Session::measure`](crate::session::Session::measure).
+    Run,
 }
 
 /// By its name; the error lists all names.
@@ -129,17 +147,25 @@ impl FromStr for Probe {
 impl Probe {
     /// Whether it gives a series per hidden layer: `feature_sparsity_1`, `feature_sparsity_2`, ..
     pub fn is_per_layer(self) -> bool {
-        matches!(self, Self::FeatureSparsity | Self::NonzeroShare | Self::FeatureGroups | Self::DeadNeurons)
+        matches!(self.how::<ScalarToy>(), How::Layer(_))
     }
 
     /// Whether it gives a row of numbers, not one: what pictures need.
     pub fn is_wide(self) -> bool {
-        matches!(self, Self::Parameters | Self::Predictor | Self::Neurons)
+        matches!(self.how::<ScalarToy>(), How::Row(_))
     }
 
     /// Whether it needs the run, not its parameters alone: it is measured on copies that go on.
     pub fn is_of_run(self) -> bool {
-        matches!(self, Self::Lyapunov | Self::Bouncing)
+        matches!(self.how::<ScalarToy>(), How::Run)
+    }
+
+    /// Its row of numbers, if it [is wide](Probe::is_wide) and the model has such a thing.
+    pub(crate) fn row<M: Model>(self, problem: &Problem<M>, theta: &[f64]) -> Option<Vec<f64>> {
+        match self.how() {
+            How::Row(measure) => measure(problem, theta),
+            _ => None,
+        }
     }
 
     /// The names of its series for a model with `layers` hidden layers: none for a per-layer probe without layers.
@@ -195,33 +221,33 @@ impl Instruments {
         step_size: f64,
         probes: &[Probe],
     ) -> Vec<Measurement> {
-        let scene = Scene::new(self, problem, theta, probes);
+        let scene = Scene::new(self, problem, theta, step_size, probes);
         let mut out = Vec::with_capacity(probes.len());
-        for &probe in probes.iter().filter(|probe| !probe.is_wide() && !probe.is_of_run()) {
-            if probe.is_per_layer() {
-                let names = probe.series(scene.layers().len());
-                out.extend(names.into_iter().zip(scene.layers().iter().map(|layer| of_layer(probe, layer))));
-                continue;
-            }
-            let value = if probe == Probe::StepSize { step_size } else { scene.value(probe) };
-            out.push((Cow::Borrowed(probe.name()), value));
-            if probe == Probe::TrainLoss && !value.is_finite() {
-                break;
+        for &probe in probes {
+            match probe.how() {
+                How::Number(measure) => {
+                    let value = measure(&scene);
+                    out.push((Cow::Borrowed(probe.name()), value));
+                    if probe == Probe::TrainLoss && !value.is_finite() {
+                        break;
+                    }
+                }
+                How::Layer(measure) => {
+                    let names = probe.series(scene.layers().len());
+                    // NaN where activations are not finite
+                    let values = scene.layers().iter().map(|layer| layer.as_ref().map_or(f64::NAN, measure));
+                    out.extend(names.into_iter().zip(values));
+                }
+                How::Row(_) | How::Run => {}
             }
         }
         out
     }
 }
 
-/// A layer's value of a per-layer probe; NaN where activations are not finite.
-fn of_layer(probe: Probe, layer: &Option<FeatureSparsity>) -> f64 {
-    layer.map_or(f64::NAN, |layer| match probe {
-        Probe::FeatureSparsity => layer.feature_sparsity,
-        Probe::NonzeroShare => layer.nonzero_share,
-        Probe::FeatureGroups => layer.groups as f64,
-        Probe::DeadNeurons => layer.dead as f64,
-        _ => f64::NAN,
-    })
+fn predictor<M: Model>(problem: &Problem<M>, theta: &[f64]) -> Option<Vec<f64>> {
+    let x = &problem.data.train.x;
+    (problem.model.inputs() == 1).then(|| problem.predictions(theta, &predictor_grid(x)))
 }
 
 fn largest(norms: &[f64]) -> f64 {
@@ -239,6 +265,7 @@ struct Scene<'a, M> {
     instruments: &'a Instruments,
     problem: &'a Problem<M>,
     theta: &'a [f64],
+    step_size: f64,
     /// Whether the singular values are needed anyway.
     spectrum: bool,
     singular_values: OnceCell<Vec<f64>>,
@@ -248,70 +275,63 @@ struct Scene<'a, M> {
 }
 
 impl<'a, M: Model> Scene<'a, M> {
-    fn new(instruments: &'a Instruments, problem: &'a Problem<M>, theta: &'a [f64], probes: &[Probe]) -> Self {
+    fn new(
+        instruments: &'a Instruments,
+        problem: &'a Problem<M>,
+        theta: &'a [f64],
+        step_size: f64,
+        probes: &[Probe],
+    ) -> Self {
         let spectrum = probes.contains(&Probe::EffectiveRank);
         let (singular_values, column_norms) = (OnceCell::new(), OnceCell::new());
         let (sharpness, layers) = (OnceCell::new(), OnceCell::new());
-        Self { instruments, problem, theta, spectrum, singular_values, column_norms, sharpness, layers }
+        Self { instruments, problem, theta, step_size, spectrum, singular_values, column_norms, sharpness, layers }
     }
 
-    fn value(&self, probe: Probe) -> f64 {
-        let Self { instruments, problem, theta, .. } = *self;
-        let model = &problem.model;
-        let beta = || model.coefficients(theta);
-        let with_rank = |value: &dyn Fn(&JacobianRank) -> f64| instruments.rank.as_deref().map_or(f64::NAN, value);
-        match probe {
-            Probe::TrainLoss => problem.train_loss(theta),
-            Probe::TestLoss => problem.test_loss(theta).unwrap_or(f64::NAN),
-            Probe::GradientNorm => lanes::norm2(&problem.gradient(theta)).sqrt(),
-            Probe::ParameterNorm => lanes::norm2(theta).sqrt(),
-            Probe::Nonzero => {
-                beta().map_or(f64::NAN, |b| b.iter().filter(|b| b.abs() > instruments.nonzero_tol).count() as f64)
-            }
-            Probe::TargetDistance => match (beta(), &problem.data.target) {
-                (Some(beta), Some(target)) => {
-                    let difference: Vec<f64> = beta.iter().zip(target).map(|(b, t)| b - t).collect();
-                    lanes::norm2(&difference).sqrt()
-                }
-                _ => f64::NAN,
-            },
-            Probe::Rank if self.spectrum => with_rank(&|rank| rank_of(self.singular_values(rank), rank.tol()) as f64),
-            Probe::Rank => with_rank(&|rank| rank.rank(model, theta) as f64),
-            Probe::EffectiveRank => with_rank(&|rank| effective_rank(self.singular_values(rank))),
-            Probe::ColumnNormMax => with_rank(&|rank| largest(self.column_norms(rank))),
-            Probe::SmallColumns => with_rank(&|rank| share_of_small(self.column_norms(rank))),
-            Probe::Sharpness => self.sharpness().value,
-            Probe::SharpnessResidual => self.sharpness().residual,
-            Probe::SharpnessIterations => self.sharpness().iterations as f64,
-            Probe::BatchSharpness => batch_sharpness(problem, theta, instruments.batch_size),
-            Probe::GradientSquare => {
-                let norms = row_norms2(model, theta, &problem.data.train.x);
-                lanes::sum(&norms) / norms.len() as f64
-            }
-            Probe::Kinks => kinks_of(problem, theta, instruments.kink_tol).map_or(f64::NAN, |found| found.len() as f64),
-            Probe::GradientDescentThreshold => 2.0 / self.sharpness().value,
-            Probe::MeanSquareThreshold => {
-                instruments.moments.map_or(f64::NAN, |moments| mean_square_threshold(problem, theta, moments))
-            }
-            Probe::FeatureSparsity
-            | Probe::NonzeroShare
-            | Probe::FeatureGroups
-            | Probe::DeadNeurons
-            | Probe::StepSize
-            | Probe::Lyapunov
-            | Probe::Bouncing
-            | Probe::Parameters
-            | Probe::Predictor
-            | Probe::Neurons => f64::NAN,
+    fn nonzero(&self) -> f64 {
+        let tolerance = self.instruments.nonzero_tol;
+        let beta = self.problem.model.coefficients(self.theta);
+        beta.map_or(f64::NAN, |beta| beta.iter().filter(|b| b.abs() > tolerance).count() as f64)
+    }
+
+    fn target_distance(&self) -> f64 {
+        let (Some(beta), Some(target)) = (self.problem.model.coefficients(self.theta), &self.problem.data.target)
+        else {
+            return f64::NAN;
+        };
+        let difference: Vec<f64> = beta.iter().zip(target).map(|(b, t)| b - t).collect();
+        lanes::norm2(&difference).sqrt()
+    }
+
+    fn rank(&self) -> f64 {
+        let Some(rank) = &self.instruments.rank else { return f64::NAN };
+        match self.spectrum.then(|| self.singular_values()).flatten() {
+            Some(values) => rank_of(values, rank.tol()) as f64,
+            None => rank.rank(&self.problem.model, self.theta) as f64,
         }
     }
 
-    fn singular_values(&self, rank: &JacobianRank) -> &[f64] {
-        self.singular_values.get_or_init(|| rank.singular_values(&self.problem.model, self.theta))
+    fn gradient_square(&self) -> f64 {
+        let norms = row_norms2(&self.problem.model, self.theta, &self.problem.data.train.x);
+        lanes::sum(&norms) / norms.len() as f64
     }
 
-    fn column_norms(&self, rank: &JacobianRank) -> &[f64] {
-        self.column_norms.get_or_init(|| rank.column_norms(&self.problem.model, self.theta))
+    fn kinks(&self) -> f64 {
+        kinks_of(self.problem, self.theta, self.instruments.kink_tol).map_or(f64::NAN, |found| found.len() as f64)
+    }
+
+    fn mean_square_threshold(&self) -> f64 {
+        self.instruments.moments.map_or(f64::NAN, |moments| mean_square_threshold(self.problem, self.theta, moments))
+    }
+
+    fn singular_values(&self) -> Option<&[f64]> {
+        let rank = self.instruments.rank.as_ref()?;
+        Some(self.singular_values.get_or_init(|| rank.singular_values(&self.problem.model, self.theta)))
+    }
+
+    fn column_norms(&self) -> Option<&[f64]> {
+        let rank = self.instruments.rank.as_ref()?;
+        Some(self.column_norms.get_or_init(|| rank.column_norms(&self.problem.model, self.theta)))
     }
 
     fn sharpness(&self) -> &Extreme {

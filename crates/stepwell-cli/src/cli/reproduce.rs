@@ -2,57 +2,24 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use stepwell_lab::reproduce::{FIGURES, Figure};
 
 use super::ResultArgs;
 
-/// What can be reproduced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Figure {
-    /// Diagonal linear networks: loss stabilization and sparse features (the paper's first figure)
-    Diagonal,
-    /// A ReLU network on 12 points in 1D: kinks vanish, features become sparse
-    #[value(name = "relu-1d")]
-    Relu1d,
-    /// A two-layer ReLU student of a two-layer teacher
-    #[value(name = "teacher-2")]
-    Teacher2,
-    /// A three-layer ReLU student of a three-layer teacher
-    #[value(name = "teacher-3")]
-    Teacher3,
-    /// SGD beside label noise at a fixed level and its stochastic differential equations
-    Sde,
-    /// Gradient descent on a quadratic: the three regimes against their closed forms
-    Quadratic,
-    /// The scalar toy model: bouncing, its regions, its bifurcations
-    Toy,
-    /// A DenseNet on images: sparse features of a deep network, in minutes or at the published scale (build with
-    /// --features deep)
-    #[value(name = "densenet")]
-    DenseNet,
-}
-
-impl Figure {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Diagonal => "diagonal",
-            Self::Relu1d => "relu-1d",
-            Self::Teacher2 => "teacher-2",
-            Self::Teacher3 => "teacher-3",
-            Self::Sde => "sde",
-            Self::Quadratic => "quadratic",
-            Self::Toy => "toy",
-            Self::DenseNet => "densenet",
-        }
-    }
+/// Reads the name of a figure.
+fn figure() -> impl TypedValueParser<Value = &'static Figure> {
+    let names = FIGURES.iter().map(|figure| PossibleValue::new(figure.name).help(figure.about));
+    PossibleValuesParser::new(names).map(|name| Figure::named(&name).expect("one of the possible values"))
 }
 
 /// `reproduce`.
 #[derive(Args)]
 pub struct ReproduceArgs {
     /// The figure
-    pub figure: Figure,
+    #[arg(value_parser = figure())]
+    pub figure: &'static Figure,
     /// Runs per setting, each with its own seed [default: 100; 1 for densenet]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: Option<u64>,

@@ -2,17 +2,24 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
-use crate::cli::Cli;
+use crate::Cli;
 use crate::failure::Failure;
 use crate::output::print;
 
+/// `completions`.
+#[derive(Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
 /// Prints the completion script of a shell.
-pub fn run(shell: Shell) -> Result<ExitCode, Failure> {
+pub fn run(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "stepwell", &mut script);
+    generate(args.shell, &mut Cli::command(), "stepwell", &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::Value;
-use stepwell_lab::experiments::experiment;
+use stepwell_lab::reproduce::experiment;
 
 use crate::cli::{SpecCommand, SpecKind};
 use crate::failure::Failure;

@@ -10,6 +10,7 @@ use stepwell::statistics::Band;
 use stepwell::theory::quadratic::Quadratic;
 use stepwell::verdict::Finding;
 
+use super::Question;
 use super::over_seeds::over_seeds;
 use crate::drive::Watch;
 use crate::error::LabError;
@@ -24,7 +25,8 @@ const SHOWN_STEPS: u64 = 60;
 const BOUNCING_STEPS: u64 = 24;
 
 /// Runs all regimes and compares them with the closed form.
-pub fn reproduce(seeds: u64, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
+pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
+    let &Question { seeds, .. } = question;
     watch.expects(seeds * spec.variants.len() as u64, "runs");
     let (mut settings, mut regimes) = (Vec::new(), Vec::new());
     for variant in &spec.variants {

@@ -10,6 +10,7 @@ use stepwell::record::{Entry, RecordPlan};
 use stepwell::spec::{NoFiles, Prepared, Spec};
 use stepwell::statistics::{energy_distance, quantile, sliced_wasserstein};
 
+use super::Question;
 use super::over_seeds::over_seeds;
 use crate::drive::Watch;
 use crate::error::LabError;
@@ -22,7 +23,8 @@ use crate::setting::Setting;
 const SLICES: usize = 64;
 
 /// Runs all laws and measures how far they are from SGD's.
-pub fn reproduce(seeds: u64, fresh: bool, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
+pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
+    let &Question { seeds, fresh, .. } = question;
     watch.expects(seeds * spec.variants.len() as u64, "paths");
     let (mut settings, mut betas, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for variant in &spec.variants {

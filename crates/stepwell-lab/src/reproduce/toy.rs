@@ -11,6 +11,7 @@ use stepwell::theory::toy_map::{self, Orbit, Regions};
 use stepwell::verdict::Finding;
 use stepwell::words::{share_text, significant};
 
+use super::Question;
 use super::over_seeds::over_seeds;
 use crate::drive::Watch;
 use crate::error::LabError;
@@ -29,7 +30,8 @@ const TRANSIENT: usize = 4000;
 const POINTS: usize = 6000;
 
 /// Runs the paths of SGD and the orbits of a constant gamma and checks the theory in them.
-pub fn reproduce(seeds: u64, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
+pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
+    let &Question { seeds, .. } = question;
     watch.expects(seeds, "runs");
     let prepared = spec.prepare(&NoFiles)?;
     // every theta before the last step; the loss is not measured, so that it ends no path

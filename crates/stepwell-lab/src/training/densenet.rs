@@ -8,7 +8,7 @@ use stepwell_deep::network::{Architecture, DenseNet};
 use stepwell_deep::training::TrainingSpec;
 
 use crate::error::LabError;
-use crate::experiments::experiment;
+use crate::reproduce::experiment;
 
 /// The spec of the default choice; the others are made from it.
 fn default_text() -> &'static str {

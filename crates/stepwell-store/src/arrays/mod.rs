@@ -13,9 +13,19 @@ use std::path::Path;
 
 use stepwell::spec::{Array, ArraySource};
 
-use self::npy::read_npy;
-use self::npz::read_npz;
-use self::tensors::read_safetensors;
+/// Picks one name out of all (in order), or none.
+type Choose<'a> = &'a dyn Fn(&[String]) -> Result<Option<String>, String>;
+type Arrays = BTreeMap<String, Array>;
+
+/// What reads a file of a format, by the ending of its name.
+type Format = (&'static str, fn(&Path, BufReader<File>, Choose<'_>) -> Result<Arrays, String>);
+
+/// The formats of files.
+const FORMATS: &[Format] = &[
+    ("npy", read_lone),
+    ("npz", |_, reader, choose| npz::read_npz(reader, choose)),
+    ("safetensors", |_, reader, choose| tensors::read_safetensors(reader, choose)),
+];
 
 /// Files that a spec names.
 pub struct Files;
@@ -31,7 +41,7 @@ impl ArraySource for Files {
 /// # Errors
 /// A message that names the file and what is wrong with it.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Array>, String> {
-    read_chosen(path, |_| Ok(None))
+    read_chosen(path, &|_| Ok(None))
 }
 
 /// One array of a file: the named one, or the only one. `flag` is how the user names it. Others are left unread.
@@ -39,7 +49,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Array>, String> {
 /// # Errors
 /// If the file cannot be read, or it is not clear which array is meant.
 pub fn read_one(path: &Path, wanted: Option<&str>, flag: &str) -> Result<Array, String> {
-    let mut arrays = read_chosen(path, |names| match (wanted, names) {
+    let mut arrays = read_chosen(path, &|names| match (wanted, names) {
         (Some(wanted), _) if names.iter().any(|name| name == wanted) => Ok(Some(wanted.to_string())),
         (Some(wanted), _) => Err(format!("no array `{wanted}`, expected one of: {}", names.join(", "))),
         (None, [only]) => Ok(Some(only.clone())),
@@ -49,27 +59,32 @@ pub fn read_one(path: &Path, wanted: Option<&str>, flag: &str) -> Result<Array, 
     arrays.pop_first().map(|(_, array)| array).ok_or(format!("{}: holds no array", path.display()))
 }
 
-/// The arrays of a file or folder whose name is the one that `choose` picks out of all (in order); all if it picks none.
-fn read_chosen(
-    path: &Path,
-    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
-) -> Result<BTreeMap<String, Array>, String> {
+/// The arrays of a file or folder whose name is the one that `choose` picks out of all; all if it picks none.
+fn read_chosen(path: &Path, choose: Choose<'_>) -> Result<Arrays, String> {
     let place = |why: String| format!("{}: {why}", path.display());
     if path.is_dir() {
         return read_folder(path, choose).map_err(place);
     }
-    let file = File::open(path).map_err(|error| place(error.to_string()))?;
-    let size = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
-    let reader = BufReader::new(file);
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("npy") => choose(&[stem(path)])
-            .and_then(|_| read_npy(reader, size))
-            .map(|array| BTreeMap::from([(stem(path), array)])),
-        Some("npz") => read_npz(reader, choose),
-        Some("safetensors") => read_safetensors(reader, choose),
-        _ => Err("expected a file that ends in .npy, .npz or .safetensors, or a folder of .npy files".into()),
+    let reader = BufReader::new(File::open(path).map_err(|error| place(error.to_string()))?);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    match FORMATS.iter().find(|format| Some(format.0) == ending) {
+        Some((_, read)) => read(path, reader, choose),
+        None => Err(format!("expected a file that ends in {}, or a folder of .npy files", endings())),
     }
     .map_err(place)
+}
+
+/// The endings of all formats: `.a, .b or .c`.
+fn endings() -> String {
+    let endings: Vec<String> = FORMATS.iter().map(|(ending, _)| format!(".{ending}")).collect();
+    let (last, others) = endings.split_last().expect("there are formats");
+    format!("{} or {last}", others.join(", "))
+}
+
+fn read_lone(path: &Path, reader: BufReader<File>, choose: Choose<'_>) -> Result<Arrays, String> {
+    let size = reader.get_ref().metadata().map_or(u64::MAX, |metadata| metadata.len());
+    choose(&[stem(path)])?;
+    Ok(Arrays::from([(stem(path), npy::read_npy(reader, size)?)]))
 }
 
 /// The name that was chosen, or all names.
@@ -85,10 +100,7 @@ fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
-fn read_folder(
-    path: &Path,
-    choose: impl Fn(&[String]) -> Result<Option<String>, String>,
-) -> Result<BTreeMap<String, Array>, String> {
+fn read_folder(path: &Path, choose: Choose<'_>) -> Result<Arrays, String> {
     let entries = std::fs::read_dir(path).map_err(|error| error.to_string())?;
     let files = entries.flatten().map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "npy"));
     let names: Vec<String> = files.map(|file| stem(&file)).collect();

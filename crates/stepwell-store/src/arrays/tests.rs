@@ -2,6 +2,9 @@
 
 use std::io::{Cursor, Write};
 
+use super::npy::read_npy;
+use super::npz::read_npz;
+use super::tensors::read_safetensors;
 use super::*;
 use crate::mutation::mutations;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use stepwell::spec::{Spec, SpecError};
-use stepwell_lab::experiments::experiment;
+use stepwell_lab::reproduce::experiment;
 use stepwell_lab::sweep::axes::Settings;
 use stepwell_lab::sweep::plan::Plan;
 use stepwell_lab::sweep::sweep_spec::SweepSpec;

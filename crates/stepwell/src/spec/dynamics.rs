@@ -1,28 +1,157 @@
 //! How parameters are changed, and where sample indices come from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::check::{SpecError, positive, refuse, require};
 use super::files::ArraySpec;
-use crate::dynamics::{BatchRule, Equation, Grid, Normalization, Scheme};
+use crate::data::Samples;
+use crate::dynamics::{self, BatchRule, Dynamics, Equation, Grid, IndexSource, Normalization, Sampler, Scheme};
+use crate::metrics::BatchMoments;
+use crate::rng::NumpyLegacy;
 
-/// How the parameters are changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum DynamicsSpec {
+/// The dynamics, each with its variant in specs and how it is made for a run.
+macro_rules! dynamics {
+    ($start:ident => $($(#[doc = $doc:literal])* $dynamics:ident $(($spec:ident: $settings:ty))? = $made:expr,)*) => {
+        /// How the parameters are changed.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        pub enum DynamicsSpec {
+            $($(#[doc = $doc])* $dynamics $(($settings))?,)*
+        }
+
+        impl DynamicsSpec {
+            /// Does something with the dynamics of a run, which [`DynamicsSpec::check`] has let pass.
+            pub(super) fn with_dynamics<T: ForDynamics>(&self, $start: &RunStart<'_>, then: T) -> T::Output {
+                match self {
+                    $(Self::$dynamics $(($spec))? => then.go($made),)*
+                }
+            }
+        }
+    };
+}
+
+dynamics! { start =>
     /// The whole training set at each step.
-    GradientDescent,
+    GradientDescent = dynamics::GradientDescent,
     /// One uniform sample at each step.
-    Sgd(SgdSpec),
+    Sgd(spec: SgdSpec) = dynamics::Sgd::new(start.sampler(&spec.indices)),
     /// Batches.
-    MiniBatch(MiniBatchSpec),
+    MiniBatch(spec: MiniBatchSpec) =
+        dynamics::MiniBatch::new(spec.rule, spec.size, start.n(), Sampler::own(start.seed, start.n())),
     /// The whole training set with the label noise that equals SGD.
-    LabelNoise(SgdSpec),
+    LabelNoise(spec: SgdSpec) = dynamics::LabelNoise::new(start.sampler(&spec.indices)),
     /// The whole training set with normal label noise of the size that SGD has at a fixed level of the loss.
-    FixedLabelNoise(FixedLabelNoiseSpec),
+    FixedLabelNoise(spec: FixedLabelNoiseSpec) = start.sde(spec.build()),
     /// A stochastic differential equation that stands for SGD; a step is the time `step_size`.
-    Sde(SdeSpec),
+    Sde(spec: SdeSpec) = start.sde(spec.build()),
+}
+
+impl DynamicsSpec {
+    /// The batches out of `n` samples whose steps have the moments of this dynamics' steps: their size, and how they are chosen.
+    /// None for equations.
+    fn batch(&self, n: usize) -> Option<(usize, BatchRule)> {
+        match self {
+            Self::GradientDescent => Some((n, BatchRule::WithoutReplacement)),
+            Self::Sgd(_) | Self::LabelNoise(_) => Some((1, BatchRule::WithReplacement)),
+            Self::MiniBatch(batch) => Some((batch.size, batch.rule)),
+            _ => None,
+        }
+    }
+
+    /// Samples of a batch whose gradient a step is. Label noise has that of the whole set.
+    pub(super) fn batch_size(&self, n: usize) -> usize {
+        let batch = self.batch(n).filter(|_| !matches!(self, Self::LabelNoise(_)));
+        batch.map_or(n, |(size, _)| size)
+    }
+
+    /// Moments of the batches out of `n` samples; none for equations.
+    pub(super) fn batch_moments(&self, n: usize) -> Option<BatchMoments> {
+        self.batch(n).map(|(size, rule)| BatchMoments::of(size, rule, n))
+    }
+
+    /// Whether it has batches at all: equations have none.
+    pub(super) fn has_batches(&self) -> bool {
+        self.batch(1).is_some()
+    }
+
+    /// Where sample indices come from, if it can be chosen.
+    pub(super) fn indices(&self) -> Option<&Indices> {
+        match self {
+            Self::Sgd(spec) | Self::LabelNoise(spec) => Some(&spec.indices),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn indices_mut(&mut self) -> Option<&mut Indices> {
+        match self {
+            Self::Sgd(spec) | Self::LabelNoise(spec) => Some(&mut spec.indices),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes with `n` samples, and its own settings with each other.
+    pub(super) fn check(&self, n: usize) -> Result<(), SpecError> {
+        match self {
+            Self::MiniBatch(batch) => batch.check(n),
+            Self::FixedLabelNoise(spec) => spec.build().map(drop),
+            Self::Sde(spec) => spec.build().map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// The key that says so, if it has noise in its labels, which only a square loss has.
+    pub(super) fn noisy_labels(&self) -> Option<&'static str> {
+        match self {
+            Self::LabelNoise(_) => Some("dynamics.label_noise"),
+            Self::FixedLabelNoise(_) => Some("dynamics.fixed_label_noise"),
+            Self::Sde(SdeSpec { equation: EquationSpec::LabelNoise, .. }) => Some("dynamics.sde.equation"),
+            _ => None,
+        }
+    }
+}
+
+/// What is done with a dynamics, whichever it is.
+pub(super) trait ForDynamics {
+    type Output;
+    fn go<D: Dynamics>(self, dynamics: D) -> Self::Output;
+}
+
+/// What a run starts with, as far as a dynamics asks.
+pub(super) struct RunStart<'a> {
+    pub samples: &'a Samples,
+    pub seed: u64,
+    /// Those that were read.
+    pub indices: Option<&'a Arc<[u32]>>,
+}
+
+/// An equation, how it is integrated, and the steps within a step.
+type Integration = (Equation, Scheme, Grid);
+
+impl RunStart<'_> {
+    fn n(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn sampler(&self, indices: &Indices) -> Sampler {
+        match (indices, self.indices) {
+            (Indices::File(_), Some(indices)) => {
+                Sampler::new(IndexSource::Replay { indices: Arc::clone(indices), next: 0 }, self.n())
+            }
+            (Indices::NumpyLegacy(seed), _) => {
+                Sampler::new(IndexSource::NumpyLegacy(Box::new(NumpyLegacy::new(*seed))), self.n())
+            }
+            _ => Sampler::own(self.seed, self.n()),
+        }
+    }
+
+    fn sde(&self, built: Result<Integration, SpecError>) -> dynamics::Sde {
+        let (equation, scheme, grid) = built.expect("checked when the spec was prepared");
+        dynamics::Sde::new(equation, scheme, grid, self.samples, self.seed)
+    }
 }
 
 /// Label noise at a fixed level: one Euler step of the label-noise equation over the time `step_size`.
@@ -85,7 +214,7 @@ pub enum EquationSpec {
 const MOST_SUBSTEPS: usize = 1 << 20;
 
 impl FixedLabelNoiseSpec {
-    pub(super) fn build(&self) -> Result<(Equation, Scheme, Grid), SpecError> {
+    fn build(&self) -> Result<Integration, SpecError> {
         let delta = positive(self.delta, "dynamics.fixed_label_noise.delta")?;
         let equation = Equation::LabelNoise { delta, normalization: self.normalization };
         Ok((equation, Scheme::EulerMaruyama, Grid::new(1)))
@@ -93,7 +222,7 @@ impl FixedLabelNoiseSpec {
 }
 
 impl SdeSpec {
-    pub(super) fn build(&self) -> Result<(Equation, Scheme, Grid), SpecError> {
+    fn build(&self) -> Result<Integration, SpecError> {
         let (substeps, path) = (self.substeps, self.path.unwrap_or(self.substeps));
         let key = "dynamics.sde.substeps";
         require((1..=MOST_SUBSTEPS).contains(&substeps), key, substeps, &format!("between 1 and {MOST_SUBSTEPS}"))?;
@@ -120,17 +249,6 @@ impl SdeSpec {
             EquationSpec::GradientFlow => Ok(Equation::GradientFlow),
             EquationSpec::FirstOrder => Ok(Equation::FirstOrder),
             EquationSpec::SecondOrder => Ok(Equation::SecondOrder),
-        }
-    }
-}
-
-impl DynamicsSpec {
-    /// The equation that is integrated, if it is one.
-    pub(super) fn sde(&self) -> Result<Option<(Equation, Scheme, Grid)>, SpecError> {
-        match self {
-            Self::FixedLabelNoise(s) => s.build().map(Some),
-            Self::Sde(s) => s.build().map(Some),
-            _ => Ok(None),
         }
     }
 }
@@ -168,6 +286,15 @@ pub struct MiniBatchSpec {
     pub size: usize,
     /// How they are chosen.
     pub rule: BatchRule,
+}
+
+impl MiniBatchSpec {
+    fn check(&self, n: usize) -> Result<(), SpecError> {
+        let key = "dynamics.mini_batch.size";
+        require(self.size > 0, key, 0, "at least 1")?;
+        let bounded = self.rule == BatchRule::WithReplacement || self.size <= n;
+        require(bounded, key, self.size, &format!("at most n = {n} without replacement"))
+    }
 }
 
 #[cfg(test)]

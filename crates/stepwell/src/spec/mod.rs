@@ -160,8 +160,8 @@ impl Spec {
     /// `fresh_data` says whether the data set is.
     pub fn seeded(&self, fresh_data: bool) -> Self {
         let mut spec = self.clone();
-        if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut spec.dynamics {
-            s.indices = Indices::Seed;
+        if let Some(indices) = spec.dynamics.indices_mut() {
+            *indices = Indices::Seed;
         }
         match &mut spec.data {
             DataSpec::SparseRegression(s) if fresh_data => s.draw = Draw::Seed,
@@ -179,9 +179,7 @@ impl Spec {
         if let InitSpec::File(file) = &mut self.init {
             change(&mut file.path);
         }
-        if let DynamicsSpec::Sgd(s) | DynamicsSpec::LabelNoise(s) = &mut self.dynamics
-            && let Indices::File(array) = &mut s.indices
-        {
+        if let Some(Indices::File(array)) = self.dynamics.indices_mut() {
             change(&mut array.path);
         }
     }

@@ -8,22 +8,40 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::check::{SpecError, require};
 use super::init_file::InitFileSpec;
-use crate::model::{DiagonalLinear, FullyConnected, LayerInit, Linear, Model, ScalarToy};
+use crate::model::{self, FullyConnected, LayerInit, Model};
 use crate::tensor::Layout;
 
-/// A predictor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ModelSpec {
+/// The models, each with its variant in specs and how it is made for a number of inputs.
+macro_rules! models {
+    ($inputs:ident => $($(#[doc = $doc:literal])* $model:ident $(($spec:ident: $settings:ty))? = $made:expr,)*) => {
+        /// A predictor.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        pub enum ModelSpec {
+            $($(#[doc = $doc])* $model $(($settings))?,)*
+        }
+
+        impl ModelSpec {
+            /// Does something with the model of so many inputs; the one place that knows them all.
+            pub(super) fn with_model<T: ForModel>(&self, $inputs: usize, then: T) -> Result<T::Output, SpecError> {
+                Ok(match self {
+                    $(Self::$model $(($spec))? => then.go($made),)*
+                })
+            }
+        }
+    };
+}
+
+models! { d =>
     /// `h = <b, x>`; with a square loss, the quadratic.
-    Linear,
+    Linear = model::Linear::new(d),
     /// `h = x theta^2`, one parameter.
-    ScalarToy,
+    ScalarToy = model::ScalarToy,
     /// `h = <u * v, x>`, parameters `[u, v]`.
-    DiagonalLinear,
+    DiagonalLinear = model::DiagonalLinear::new(d),
     /// A fully connected ReLU network with one output.
-    FullyConnected(FullyConnectedSpec),
+    FullyConnected(spec: FullyConnectedSpec) = spec.network(d, "model.fully_connected")?,
 }
 
 /// What is done with a model, whichever it is.
@@ -33,16 +51,6 @@ pub(super) trait ForModel {
 }
 
 impl ModelSpec {
-    /// Does something with the model of `d` inputs; the one place that knows them all.
-    pub(super) fn with_model<T: ForModel>(&self, d: usize, then: T) -> Result<T::Output, SpecError> {
-        Ok(match self {
-            Self::Linear => then.go(Linear::new(d)),
-            Self::ScalarToy => then.go(ScalarToy),
-            Self::DiagonalLinear => then.go(DiagonalLinear::new(d)),
-            Self::FullyConnected(spec) => then.go(spec.network(d, "model.fully_connected")?),
-        })
-    }
-
     /// The tensors of the parameters for `d` inputs.
     pub(super) fn layout(&self, d: usize) -> Result<Layout, SpecError> {
         self.with_model(d, LayoutOf)

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::check::{SpecError, finite, fraction, refuse, require};
+use super::dynamics::{ForDynamics, RunStart};
 use super::model::ForModel;
 use super::*;
 use crate::data::{Dataset, on_sphere, uniform_in_range};
-use crate::dynamics::{BatchRule, Equation, GradientDescent, Grid, IndexSource};
-use crate::dynamics::{LabelNoise, MiniBatch, Sampler, Scheme, Sde, Sgd};
+use crate::dynamics::Dynamics;
 use crate::landscape::Landscape;
 use crate::linalg::Matrix;
 use crate::metrics::{BatchMoments, JacobianRank, SparsityOptions, Thresholds, sharpness, small_step_solution};
@@ -16,7 +16,7 @@ use crate::probe::Instruments;
 use crate::problem::Problem;
 use crate::record::grid;
 use crate::record::{Entry, RecordPlan};
-use crate::rng::{NumpyLegacy, Purpose, Stream};
+use crate::rng::{Purpose, Stream};
 use crate::run::{Run, Runner};
 use crate::schedule::{Schedule, Timetable};
 use crate::session::Session;
@@ -30,7 +30,6 @@ pub struct Prepared {
     theta: Option<Vec<f64>>,
     indices: Option<Arc<[u32]>>,
     instruments: Option<Instruments>,
-    sde: Option<(Equation, Scheme, Grid)>,
 }
 
 impl Spec {
@@ -83,8 +82,7 @@ impl Spec {
         require((0.0..=1.0).contains(&threshold), "record.sparsity_threshold", threshold, "a correlation from 0 to 1")?;
         fraction(self.record.kink_tol, "record.kink_tol")?;
         let schedule = self.schedule.build(self.steps)?;
-        let equation = matches!(self.dynamics, DynamicsSpec::FixedLabelNoise(_) | DynamicsSpec::Sde(_));
-        let unit = !(equation && self.schedule.relative_to == RelativeTo::Solution);
+        let unit = self.dynamics.has_batches() || self.schedule.relative_to != RelativeTo::Solution;
         require(unit, "schedule.relative_to", "solution", "start: equations have no batches")?;
         let used = self.schedule.relative || self.schedule.relative_to == RelativeTo::default();
         require(used, "schedule.relative_to", "no relative step sizes", "relative = true to go with it")?;
@@ -103,16 +101,12 @@ impl Spec {
             InitSpec::Values(values) => Some(self.check_values(values, shape.1)?),
             _ => None,
         };
-        let indices = match &self.dynamics {
-            DynamicsSpec::Sgd(SgdSpec { indices: Indices::File(array) })
-            | DynamicsSpec::LabelNoise(SgdSpec { indices: Indices::File(array) }) => {
-                Some(self.check_indices(&array.read(files)?.values, &array.path, shape.0)?)
-            }
+        let indices = match self.dynamics.indices() {
+            Some(Indices::File(array)) => Some(self.check_indices(&array.read(files)?.values, &array.path, shape.0)?),
             _ => None,
         };
         let instruments = data.as_ref().map(|data| self.instruments(data));
-        let sde = self.dynamics.sde()?;
-        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments, sde })
+        Ok(Prepared { spec: self.clone(), schedule, data, theta, indices, instruments })
     }
 
     fn check_sizes(&self, (n, d): (usize, usize)) -> Result<(), SpecError> {
@@ -139,13 +133,7 @@ impl Spec {
             InitSpec::Values(_) | InitSpec::File(_) => {}
             InitSpec::He | InitSpec::FrameworkDefault | InitSpec::Layers(_) => {}
         }
-        if let DynamicsSpec::MiniBatch(batch) = self.dynamics {
-            let key = "dynamics.mini_batch.size";
-            require(batch.size > 0, key, 0, "at least 1")?;
-            let bounded = batch.rule == BatchRule::WithReplacement || batch.size <= n;
-            require(bounded, key, batch.size, &format!("at most n = {n} without replacement"))?;
-        }
-        Ok(())
+        self.dynamics.check(n)
     }
 
     /// The logistic loss goes with labels +-1; label noise with a square loss.
@@ -153,13 +141,7 @@ impl Spec {
         if self.loss.is_square() {
             return Ok(());
         }
-        let of_labels = match self.dynamics {
-            DynamicsSpec::LabelNoise(_) => Some("dynamics.label_noise"),
-            DynamicsSpec::FixedLabelNoise(_) => Some("dynamics.fixed_label_noise"),
-            DynamicsSpec::Sde(SdeSpec { equation: EquationSpec::LabelNoise, .. }) => Some("dynamics.sde.equation"),
-            _ => None,
-        };
-        if let Some(key) = of_labels {
+        if let Some(key) = self.dynamics.noisy_labels() {
             return Err(refuse(key, "the logistic loss", "a square loss"));
         }
         let expected = "labels +1 and -1 for the logistic loss";
@@ -194,17 +176,6 @@ impl Spec {
         }
     }
 
-    fn batch_moments(&self, n: usize) -> Option<BatchMoments> {
-        match self.dynamics {
-            DynamicsSpec::GradientDescent => Some(BatchMoments::all(n)),
-            DynamicsSpec::Sgd(_) | DynamicsSpec::LabelNoise(_) => {
-                Some(BatchMoments::of(1, BatchRule::WithReplacement, n))
-            }
-            DynamicsSpec::MiniBatch(batch) => Some(BatchMoments::of(batch.size, batch.rule, n)),
-            DynamicsSpec::FixedLabelNoise(_) | DynamicsSpec::Sde(_) => None,
-        }
-    }
-
     fn instruments(&self, data: &Dataset) -> Instruments {
         let record = &self.record;
         let sparsity = SparsityOptions {
@@ -212,21 +183,14 @@ impl Spec {
             threshold: record.sparsity_threshold,
             ..SparsityOptions::default()
         };
-        let batch_size = match self.dynamics {
-            DynamicsSpec::Sgd(_) => 1,
-            DynamicsSpec::MiniBatch(batch) => batch.size,
-            DynamicsSpec::GradientDescent
-            | DynamicsSpec::LabelNoise(_)
-            | DynamicsSpec::FixedLabelNoise(_)
-            | DynamicsSpec::Sde(_) => data.train.len(),
-        };
+        let n = data.train.len();
         Instruments {
             rank: Some(Arc::new(JacobianRank::new(self.rank_inputs(data), record.rank_tol))),
             nonzero_tol: record.nonzero_tol,
             sparsity,
             kink_tol: record.kink_tol,
-            batch_size,
-            moments: self.batch_moments(data.train.len()),
+            batch_size: self.dynamics.batch_size(n),
+            moments: self.dynamics.batch_moments(n),
         }
     }
 
@@ -333,7 +297,7 @@ impl Prepared {
         match self.spec.schedule.relative_to {
             RelativeTo::Start => 2.0 / sharpness(problem, theta).value,
             RelativeTo::Solution => {
-                let moments = self.spec.batch_moments(problem.n());
+                let moments = self.batch_moments(problem.n());
                 Thresholds::of(problem, &small_step_solution(problem, theta), moments).mean_square
             }
         }
@@ -341,30 +305,7 @@ impl Prepared {
 
     /// Moments of the batches out of `n` samples; none for equations. Label noise is the step of one sample.
     pub fn batch_moments(&self, n: usize) -> Option<BatchMoments> {
-        self.spec.batch_moments(n)
-    }
-
-    /// The dynamics of the spec on a problem.
-    fn runner<M: Model>(&self, problem: Problem<M>, schedule: Schedule, theta: &[f64], seed: u64) -> Box<dyn Runner> {
-        let (n, steps) = (problem.n(), self.spec.steps);
-        if let Some((equation, scheme, grid)) = self.sde {
-            let sde = Sde::new(equation, scheme, grid, &problem.data.train, seed);
-            return Box::new(Run::new(problem, sde, schedule, theta, steps));
-        }
-        match &self.spec.dynamics {
-            DynamicsSpec::GradientDescent => Box::new(Run::new(problem, GradientDescent, schedule, theta, steps)),
-            DynamicsSpec::Sgd(s) => {
-                Box::new(Run::new(problem, Sgd::new(self.sampler(&s.indices, seed, n)), schedule, theta, steps))
-            }
-            DynamicsSpec::LabelNoise(s) => {
-                Box::new(Run::new(problem, LabelNoise::new(self.sampler(&s.indices, seed, n)), schedule, theta, steps))
-            }
-            DynamicsSpec::MiniBatch(s) => {
-                let dynamics = MiniBatch::new(s.rule, s.size, n, Sampler::own(seed, n));
-                Box::new(Run::new(problem, dynamics, schedule, theta, steps))
-            }
-            DynamicsSpec::Sde(_) | DynamicsSpec::FixedLabelNoise(_) => unreachable!("built when the spec was prepared"),
-        }
+        self.spec.dynamics.batch_moments(n)
     }
 
     fn theta<M: Model>(&self, seed: u64, model: &M) -> Vec<f64> {
@@ -382,18 +323,6 @@ impl Prepared {
                 (0..p).map(|_| scale * stream.normal()).collect()
             }
             (None, _) => unreachable!("read, or matched with its model, when the spec was prepared"),
-        }
-    }
-
-    fn sampler(&self, indices: &Indices, seed: u64, n: usize) -> Sampler {
-        match (indices, &self.indices) {
-            (Indices::File(_), Some(indices)) => {
-                Sampler::new(IndexSource::Replay { indices: Arc::clone(indices), next: 0 }, n)
-            }
-            (Indices::NumpyLegacy(seed), _) => {
-                Sampler::new(IndexSource::NumpyLegacy(Box::new(NumpyLegacy::new(*seed))), n)
-            }
-            _ => Sampler::own(seed, n),
         }
     }
 }
@@ -430,7 +359,25 @@ impl ForModel for Start<'_> {
         let unit = if spec.schedule.relative { prepared.unit(&problem, &theta) } else { 1.0 };
         let schedule = &prepared.schedule;
         let schedule = if spec.schedule.relative { schedule.clone().scaled(unit) } else { schedule.clone() };
-        let runner = prepared.runner(problem, schedule, &theta, seed);
+        let data = Arc::clone(&problem.data);
+        let start = RunStart { samples: &data.train, seed, indices: prepared.indices.as_ref() };
+        let runner = spec.dynamics.with_dynamics(&start, RunOf { problem, schedule, theta, steps: spec.steps });
         Session::of(seed, runner, instruments, plan, unit)
+    }
+}
+
+/// A run of a model is made of a dynamics.
+struct RunOf<M: Model> {
+    problem: Problem<M>,
+    schedule: Schedule,
+    theta: Vec<f64>,
+    steps: u64,
+}
+
+impl<M: Model> ForDynamics for RunOf<M> {
+    type Output = Box<dyn Runner>;
+    fn go<D: Dynamics>(self, dynamics: D) -> Self::Output {
+        let Self { problem, schedule, theta, steps } = self;
+        Box::new(Run::new(problem, dynamics, schedule, &theta, steps))
     }
 }

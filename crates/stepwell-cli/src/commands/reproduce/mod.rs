@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use stepwell::spec::Spec;
-use stepwell_lab::reproduce::{Figure, Question, reproduce};
+use stepwell_lab::reproduce::{Kind, Question, reproduce};
 use stepwell_store::kept::{self, KeptOutcomes};
-use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
+use stepwell_store::run_folder::{self, Claim, Heading, RunFolder};
 
-use crate::cli::{Figure as FigureName, ReproduceArgs};
+use crate::cli::ReproduceArgs;
 use crate::deliver::Delivery;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -22,10 +22,13 @@ const SEEDS: u64 = 100;
 
 /// Reproduces a figure.
 pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
-    let Some(figure) = Figure::named(args.figure.name()) else { return run_densenet(args) };
+    let figure = args.figure;
+    if let Kind::Training = figure.kind {
+        return run_densenet(args);
+    }
     let started = Instant::now();
     if let Some((flag, value)) = args.deep.given().first() {
-        let name = figure.name();
+        let name = figure.name;
         return Err(Failure::usage(format!(
             "{flag} {value}: only densenet has this, {name} has nothing to choose there"
         )));
@@ -37,10 +40,10 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
         relative: args.relative,
     };
     let heading = heading(&question)?;
-    let out = args.results.out.clone().unwrap_or_else(|| PathBuf::from("results").join(figure.name()));
+    let out = args.results.out.clone().unwrap_or_else(|| PathBuf::from("results").join(figure.name));
     let folder = RunFolder::claim(&out, &heading, args.results.claim(Claim::New))?;
-    let mut delivery = Delivery::new(&folder, &heading, figure.name(), &args.results, started);
-    if let Some(seconds) = authors_seconds(figure) {
+    let mut delivery = Delivery::new(&folder, &heading, figure.name, &args.results, started);
+    if let Kind::Paper { authors_seconds: seconds } = figure.kind {
         delivery.remark = format!("; the authors' scripts take {seconds} s for one seed");
     }
     match folder.at_hand()? {
@@ -61,15 +64,15 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
 fn heading(question: &Question) -> Result<Heading, Failure> {
     let &Question { figure, seeds, fresh, relative } = question;
     let kind = if fresh { "fresh" } else { "seeds" };
-    let flags = format!("{} --{kind} {seeds}{}", figure.name(), if relative { " --relative" } else { "" });
-    let spec = Spec::from_toml(figure.text()).map_err(|error| Failure::other(error.to_string()))?;
+    let flags = format!("{} --{kind} {seeds}{}", figure.name, if relative { " --relative" } else { "" });
+    let spec = Spec::from_toml(figure.text).map_err(|error| Failure::other(error.to_string()))?;
     let command = format!("stepwell reproduce {flags}");
-    Ok(Heading::new(Kind::Reproduce, flags, command, Vec::new(), spec.to_toml()))
+    Ok(Heading::new(run_folder::Kind::Reproduce, flags, command, Vec::new(), spec.to_toml()))
 }
 
 fn run_densenet(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     if args.relative {
-        let name = FigureName::DenseNet.name();
+        let name = args.figure.name;
         return Err(Failure::usage(format!(
             "--relative: {name} has thresholds of its own, expected a figure of the paper"
         )));
@@ -78,15 +81,4 @@ fn run_densenet(args: &ReproduceArgs) -> Result<ExitCode, Failure> {
     return densenet::run(args);
     #[cfg(not(feature = "deep"))]
     super::not_built::refused("reproduce densenet")
-}
-
-/// How long the authors' own scripts took for one seed of a figure, in seconds, on a machine like those this is tested on.
-fn authors_seconds(figure: Figure) -> Option<f64> {
-    match figure {
-        Figure::Diagonal => Some(35.6),
-        Figure::Relu1d => Some(29.8),
-        Figure::Teacher2 => Some(14.8),
-        Figure::Teacher3 => Some(38.1),
-        _ => None,
-    }
 }

@@ -5,7 +5,7 @@ use stepwell::verdict::Comparison;
 
 use super::*;
 use crate::drive::ToTheEnd;
-use crate::experiments::experiment;
+use crate::reproduce::experiment;
 use crate::summary::Summary;
 
 fn asked(figure: &str, seeds: u64) -> Asked {
