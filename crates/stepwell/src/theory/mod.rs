@@ -6,6 +6,7 @@ mod interval;
 mod jet;
 pub mod quadratic;
 pub mod toy_certificates;
+pub mod toy_level;
 pub mod toy_map;
 
 pub use branch_and_bound::{Decision, MOST_BOXES, Search, is_positive};

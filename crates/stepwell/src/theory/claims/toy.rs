@@ -12,8 +12,9 @@ use crate::problem::Problem;
 use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::theory::toy_certificates::{
-    Certified, Inequality, Lemma, assemble, certify_alternation, certify_level, largest_gamma_max, toy_theorem,
+    Certified, Lemma, assemble, certify_alternation, largest_gamma_max, toy_theorem,
 };
+use crate::theory::toy_level::{Inequality, LevelCertificate, certify_level};
 use crate::theory::toy_map::{loss as level, step as h};
 
 const SOURCE: &str = "Andriushchenko et al. 2023, Proposition 2 and its proof";
@@ -223,11 +224,8 @@ fn alternation() -> Finding {
 
 fn bounds_as_written() -> Finding {
     let refuted = |inequality, value| match certify_level(inequality, value, 1.06, 1.25) {
-        Ok(lemmas) => match assemble(&lemmas) {
-            (Certified::Refuted(point), boxes) => Some((point, boxes)),
-            _ => None,
-        },
-        Err(_) => None,
+        Ok(LevelCertificate { outcome: Certified::Refuted(orbit), boxes, .. }) => Some((orbit, boxes)),
+        _ => None,
     };
     // eps0 = 0.02 for s = 0.06; and 0.17 theta_*^2 with theta_* = 3, x = 1: F = 81 (1 - phi^2)^2 / 4 against 1.53
     let lower = refuted(Inequality::Lower, 0.02);
@@ -252,7 +250,7 @@ fn bounds() -> Finding {
         let lowest = 0.25 * (2.0 * eps0 - eps0 * eps0) * (2.0 * eps0 - eps0 * eps0);
         for (inequality, value) in [(Inequality::Lower, lowest * (1.0 - 1e-9)), (Inequality::Upper, 0.0821)] {
             match certify_level(inequality, value, 1.0 + s, 1.25) {
-                Ok(found) => lemmas.extend(found),
+                Ok(found) => lemmas.extend(found.lemmas),
                 Err(error) => return Finding::new(false, Verdict::HoldsCorrected, "", error.to_string()),
             }
         }
