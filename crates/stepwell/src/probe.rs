@@ -103,7 +103,8 @@ probes! {
     GradientDescentThreshold = "gradient_descent_threshold",
     /// The step size at which the second moment under the dynamics' batches would grow, likewise; NaN for equations.
     MeanSquareThreshold = "mean_square_threshold",
-    /// The Lyapunov exponent of the training predictions, per step, over up to 4,000 steps of the phase at hand, see
+    /// The largest Lyapunov exponent of the training predictions, per step, over up to 40,000 steps of the phase at hand, and
+    /// the ends of its 95% interval, `lyapunov_low` and `lyapunov_high`; NaN where it is not resolved, see
     /// [`lyapunov`](crate::lookahead::lyapunov). Measured on copies of the run.
     Lyapunov = "lyapunov",
     /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
@@ -146,6 +147,8 @@ impl Probe {
     pub fn series(self, layers: usize) -> Vec<Cow<'static, str>> {
         if self.is_per_layer() {
             (1..=layers).map(|layer| Cow::Owned(format!("{}_{layer}", self.name()))).collect()
+        } else if self == Self::Lyapunov {
+            ["lyapunov", "lyapunov_low", "lyapunov_high"].map(Cow::Borrowed).to_vec()
         } else {
             vec![Cow::Borrowed(self.name())]
         }

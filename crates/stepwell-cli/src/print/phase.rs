@@ -4,7 +4,7 @@ use stepwell::metrics::Thresholds;
 use stepwell::statistics::Share;
 use stepwell::words::{percent, probe_words, short};
 use stepwell_lab::experiment::Experiment;
-use stepwell_lab::findings::phase::{Fate, Phase};
+use stepwell_lab::findings::phase::{Fate, Phase, Point};
 
 use crate::output::table;
 
@@ -15,14 +15,15 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     let words: Vec<String> = names.iter().map(|name| probe_words(name)).collect();
     let mut header = vec!["step size", "converges", "stabilizes", "diverges", "level δ"];
     header.extend(words.iter().map(String::as_str));
-    header.extend(["2/λmax", "mean-square", "Lyapunov"]);
+    header.extend(["2/λmax", "mean-square", "Lyapunov [95%]"]);
     let mut table = table(&header);
     for point in &phase.points {
         let mut row = vec![short(point.step_size)];
         row.extend(Fate::ALL[..3].iter().map(|fate| interval_text(&point.shares.get(*fate))));
         row.push(short(point.level.median));
         row.extend(names.iter().map(|name| short(point.end.get(*name).map_or(f64::NAN, |band| band.median))));
-        row.extend([point.reached.gradient_descent, point.reached.mean_square, point.lyapunov].map(short));
+        row.extend([point.reached.gradient_descent, point.reached.mean_square].map(short));
+        row.push(exponent_text(point));
         table.add_row(row);
     }
     let (seeds, table, thresholds) = (phase.seeds, table.trim_fmt(), thresholds(phase));
@@ -30,6 +31,16 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
         "{title}\n{seeds} runs per step size; shares with 95% intervals; medians after the last step, over the runs that did \
          not diverge.\n{table}\n{thresholds}"
     )
+}
+
+/// The Lyapunov exponent with its interval; nothing where every run diverged.
+fn exponent_text(point: &Point) -> String {
+    let [low, high] = point.lyapunov_interval.map(|end| end.0);
+    match point.lyapunov {
+        value if value.is_finite() => format!("{} [{}, {}]", short(value), short(low), short(high)),
+        _ if point.shares.diverges.hits == point.shares.diverges.total => short(f64::NAN),
+        _ => "not resolved".into(),
+    }
 }
 
 /// A share with its 95% interval, in percent.
@@ -42,7 +53,8 @@ fn thresholds(phase: &Phase) -> String {
     let zero = phase.lyapunov_zero.map_or("not in this range".into(), short);
     format!(
         "2/λmax, mean-square: the step size up to which the solution reached is stable; at the small-step solution: {}, {}\n\
-         Lyapunov: the exponent of nearby runs per step, in the large-step phase; its zero: {zero}\n",
+         Lyapunov: the exponent of nearby runs per step, from the middle of the large-step phase on, over the runs that \
+         resolve it; negative: they meet; its zero: {zero}\n",
         short(gradient_descent),
         short(mean_square)
     )

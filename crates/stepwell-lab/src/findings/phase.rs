@@ -119,7 +119,18 @@ pub struct Point {
     pub two_over_batch_sharpness: f64,
     /// The same at the start of the large phase and after each tenth of it.
     pub two_over_batch_sharpness_along: Vec<Number>,
-    /// The Lyapunov exponent of the training predictions per step, from the middle of the large phase on.
+    /// The largest Lyapunov exponent of the training predictions per step, from the middle of the large phase on; NaN where
+    /// no run resolves it.
     #[serde(with = "stepwell::number")]
     pub lyapunov: f64,
+    /// Between the least and the largest end of these runs' 95% intervals of it.
+    pub lyapunov_interval: [Number; 2],
+}
+
+impl Point {
+    /// Whether nearby runs meet (-1) or part (1), for all that was resolved; 0 where the interval holds 0, or there is none.
+    pub fn sign_of_lyapunov(&self) -> i32 {
+        let [low, high] = self.lyapunov_interval.map(|end| end.0);
+        i32::from(low > 0.0) - i32::from(high < 0.0)
+    }
 }

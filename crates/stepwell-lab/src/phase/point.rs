@@ -143,9 +143,18 @@ impl Point {
         })
     }
 
-    /// The Lyapunov exponent per step, from the middle of the large phase on.
+    /// The Lyapunov exponent per step, from the middle of the large phase on: the median over the runs that resolve it.
     pub(super) fn lyapunov(&self) -> f64 {
         self.closer(|run| run.records.last(Probe::Lyapunov.name()))
+    }
+
+    /// Between the least and the largest end of these runs' intervals; NaN where no run resolves it.
+    fn lyapunov_interval(&self) -> [f64; 2] {
+        let names = Probe::Lyapunov.series(0);
+        let ends = |name: &str| -> Vec<f64> {
+            self.setting.outcomes.iter().take(self.closer).map(|run| run.records.last(name)).collect()
+        };
+        [ends(&names[1]).into_iter().fold(f64::NAN, f64::min), ends(&names[2]).into_iter().fold(f64::NAN, f64::max)]
     }
 
     /// What is found, with these series after the last step.
@@ -159,6 +168,7 @@ impl Point {
             two_over_batch_sharpness: self.two_over_batch_sharpness(),
             two_over_batch_sharpness_along: (0..=PARTS).map(|part| self.along(part).into()).collect(),
             lyapunov: self.lyapunov(),
+            lyapunov_interval: self.lyapunov_interval().map(Into::into),
         }
     }
 

@@ -119,12 +119,14 @@ fn reached(phase: &Phase) -> Panel {
 
 fn exponents(phase: &Phase) -> Panel {
     let points = line(phase, |point| point.lyapunov);
+    let ends = |point: &Point| (point.step_size, point.lyapunov_interval[0].0, point.lyapunov_interval[1].0);
     let layers = vec![
+        Layer::Band { points: phase.points.iter().map(ends).collect(), color: LYAPUNOV },
         Layer::Dashed { points: line(phase, |_| 0.0), color: INK },
         Layer::Line { points: points.clone(), color: LYAPUNOV, width: 3 },
         Layer::Dots { points, color: LYAPUNOV, size: 3 },
     ];
-    panel(phase, "Lyapunov exponent a step, in the large phase", Scale::Linear, None, layers)
+    panel(phase, "Lyapunov exponent per step, in the large phase", Scale::Linear, None, layers)
 }
 
 fn legend(phase: &Phase) -> Vec<Entry> {
