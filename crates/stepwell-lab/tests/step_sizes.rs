@@ -81,7 +81,7 @@ fn a_diagram_goes_from_convergence_to_divergence() {
             let (steps, _) = run.records.line("train_loss");
             steps.len() == 201 && steps.last() == Some(&setting.last_large)
         });
-        assert!(all && point.two_over_batch_sharpness_along.len() == 11);
+        assert!(all && point.two_over_gradient_weighted_batch_sharpness_along.len() == 11);
     }
     let labels: std::collections::BTreeSet<_> = experiment.settings.iter().map(|setting| &setting.label).collect();
     assert_eq!(labels.len(), experiment.settings.len());

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::linalg::{Extreme, lanes};
 use crate::metrics::{
-    Activations, BatchMoments, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank,
-    feature_sparsity, kinks, mean_square_threshold, rank_of, row_norms2, sharpness,
+    Activations, BatchMoments, BatchSharpness, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness,
+    effective_rank, feature_sparsity, kinks, mean_square_threshold, rank_of, row_norms2, sharpness,
 };
 use crate::model::{Model, activations};
 use crate::problem::Problem;
@@ -82,8 +82,11 @@ probes! {
     SharpnessResidual = "sharpness_residual",
     /// Hessian-vector products that it took: 300 where the method stopped before it was accurate.
     SharpnessIterations = "sharpness_iterations",
-    /// Curvature that the gradients of batches meet in the losses of these batches.
+    /// Batch sharpness: the mean over batches of the curvature `g^T H g / |g|^2` that a batch meets along its own gradient, see
+    /// [`BatchSharpness`].
     BatchSharpness = "batch_sharpness",
+    /// Gradient-weighted batch sharpness: the ratio `E[g^T H g] / E|g|^2` of means over batches, see [`BatchSharpness`].
+    GradientWeightedBatchSharpness = "gradient_weighted_batch_sharpness",
     /// `1/n sum |grad h(x_i)|^2` over the training set.
     GradientSquare = "gradient_square",
     /// Feature sparsity coefficient on the training inputs; a series per hidden layer.
@@ -169,7 +172,7 @@ pub struct Instruments {
     pub sparsity: SparsityOptions,
     /// For [`Probe::Kinks`]: kinks nearer than this share of the data's range are one.
     pub kink_tol: f64,
-    /// For [`Probe::BatchSharpness`]: samples in a batch.
+    /// For [`Probe::BatchSharpness`] and [`Probe::GradientWeightedBatchSharpness`]: samples in a batch.
     pub batch_size: usize,
     /// For [`Probe::MeanSquareThreshold`]: moments of the batches, where the dynamics has batches.
     pub moments: Option<BatchMoments>,
@@ -247,6 +250,7 @@ struct Scene<'a, M> {
     singular_values: OnceCell<Vec<f64>>,
     column_norms: OnceCell<Vec<f64>>,
     sharpness: OnceCell<Extreme>,
+    batch_sharpness: OnceCell<BatchSharpness>,
     layers: OnceCell<Vec<Option<FeatureSparsity>>>,
 }
 
@@ -254,8 +258,18 @@ impl<'a, M: Model> Scene<'a, M> {
     fn new(instruments: &'a Instruments, problem: &'a Problem<M>, theta: &'a [f64], probes: &[Probe]) -> Self {
         let spectrum = probes.contains(&Probe::EffectiveRank);
         let (singular_values, column_norms) = (OnceCell::new(), OnceCell::new());
-        let (sharpness, layers) = (OnceCell::new(), OnceCell::new());
-        Self { instruments, problem, theta, spectrum, singular_values, column_norms, sharpness, layers }
+        let (sharpness, batch_sharpness, layers) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self {
+            instruments,
+            problem,
+            theta,
+            spectrum,
+            singular_values,
+            column_norms,
+            sharpness,
+            batch_sharpness,
+            layers,
+        }
     }
 
     fn value(&self, probe: Probe) -> f64 {
@@ -286,7 +300,8 @@ impl<'a, M: Model> Scene<'a, M> {
             Probe::Sharpness => self.sharpness().value,
             Probe::SharpnessResidual => self.sharpness().residual,
             Probe::SharpnessIterations => self.sharpness().iterations as f64,
-            Probe::BatchSharpness => batch_sharpness(problem, theta, instruments.batch_size),
+            Probe::BatchSharpness => self.batch_sharpness().mean_of_ratios,
+            Probe::GradientWeightedBatchSharpness => self.batch_sharpness().ratio_of_means,
             Probe::GradientSquare => {
                 let norms = row_norms2(model, theta, &problem.data.train.x);
                 lanes::sum(&norms) / norms.len() as f64
@@ -319,6 +334,10 @@ impl<'a, M: Model> Scene<'a, M> {
 
     fn sharpness(&self) -> &Extreme {
         self.sharpness.get_or_init(|| sharpness(self.problem, self.theta))
+    }
+
+    fn batch_sharpness(&self) -> &BatchSharpness {
+        self.batch_sharpness.get_or_init(|| batch_sharpness(self.problem, self.theta, self.instruments.batch_size))
     }
 
     /// The feature sparsity of each hidden layer on the training inputs; `None` where it is not finite.

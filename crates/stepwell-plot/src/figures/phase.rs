@@ -112,7 +112,11 @@ fn reached(phase: &Phase) -> Panel {
         Layer::Dashed { points: line(phase, |point| point.step_size), color: INK },
         stable(|point| point.reached.gradient_descent, GRADIENT_DESCENT),
         stable(|point| point.reached.mean_square, MEAN_SQUARE),
-        Layer::Line { points: line(phase, |point| point.two_over_batch_sharpness), color: INK, width: 2 },
+        Layer::Line {
+            points: line(phase, |point| point.two_over_gradient_weighted_batch_sharpness),
+            color: INK,
+            width: 2,
+        },
     ];
     panel(phase, "Thresholds at the solution reached", Scale::Log, None, layers)
 }
@@ -144,7 +148,7 @@ fn legend(phase: &Phase) -> Vec<Entry> {
     if let Some(zero) = phase.lyapunov_zero {
         entries.push(dashed(LYAPUNOV, format!("the Lyapunov exponent's zero: {}", short(zero))));
     }
-    let text = "2 / batch sharpness in the large phase;\ndashed: η itself".into();
+    let text = "2 / gradient-weighted batch sharpness\nin the large phase; dashed: η itself".into();
     entries.push(Entry { mark: Mark::Thin(INK), text });
     let text = format!("{} runs a step size; bands: 95% intervals\nof shares, 10% to 90% of values", phase.seeds);
     entries.push(Entry { mark: Mark::None, text });

@@ -1,5 +1,7 @@
 //! Every claim of the notes, as it stands corrected, as a check: by identity, closed form, statistics or certificate.
 
+mod batch_sharpness;
+mod column_norms;
 mod diagonal;
 mod diagonal_bias;
 mod moments;
@@ -154,6 +156,8 @@ pub fn claims() -> Vec<&'static Claim> {
         diagonal_bias::CLAIMS,
         scaling::CLAIMS,
         stability::CLAIMS,
+        batch_sharpness::CLAIMS,
+        column_norms::CLAIMS,
     ];
     topics.into_iter().flatten().collect()
 }
