@@ -87,7 +87,7 @@ fn as_json(claim: &Claim, finding: &Finding) -> Value {
     json!({
         "claim": claim.name, "statement": claim.statement, "source": claim.source, "method": claim.method.name(),
         "verdict": finding.verdict.name(), "expected": claim.expected.name(), "figure": finding.figure,
-        "detail": detail.trim_end_matches("; "),
+        "horizon": claim.horizon, "detail": detail.trim_end_matches("; "),
     })
 }
 
@@ -108,6 +108,8 @@ fn report(checked: &[(&Claim, Finding)], elapsed: f64) -> String {
     let open = |(_, finding): &&(&Claim, Finding)| matches!(finding.verdict, Verdict::Refuted | Verdict::Undecided);
     let details = checked.iter().filter(open).map(|(c, finding)| (c.name, finding.detail.as_str()));
     out += &listed("Counterexamples, and what is undecided", details);
+    let simulated = checked.iter().filter(|(claim, _)| !claim.horizon.is_empty());
+    out += &listed("Simulated, unless --seeds says otherwise", simulated.map(|(claim, _)| (claim.name, claim.horizon)));
     let documented = checked.iter().filter(|(claim, finding)| claim.is_as_documented(finding)).count();
     out + &format!("\n{documented} of {} as documented, {elapsed:.1} s\n", checked.len())
 }

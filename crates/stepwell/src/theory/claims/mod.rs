@@ -86,6 +86,8 @@ pub struct Claim {
     pub source: &'static str,
     /// How it is checked.
     pub method: Method,
+    /// Steps, seeds and scale of what is simulated for it, at the usual number of seeds; empty where nothing is.
+    pub horizon: &'static str,
     /// The documented verdict.
     pub expected: Verdict,
     /// What had to be corrected, in words; empty unless the verdict is [`Verdict::HoldsCorrected`].
@@ -180,6 +182,8 @@ mod tests {
         for claim in claims() {
             assert_eq!(claim.correction.is_empty(), claim.expected != Verdict::HoldsCorrected, "{}", claim.name);
             assert_eq!(claim.method == Method::Statistics, claim.seeds.is_some(), "{}", claim.name);
+            let simulated = matches!(claim.method, Method::Statistics | Method::Experiment);
+            assert!(!simulated || claim.horizon.contains(|c: char| c.is_ascii_digit()), "{}", claim.name);
         }
     }
 
