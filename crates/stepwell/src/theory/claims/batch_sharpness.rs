@@ -173,8 +173,7 @@ fn without_momentum() -> Finding {
     let detail = format!(
         "batch sharpness (gradient-weighted batch sharpness; sharpness) in units of 2/eta at eta = 0.3, 0.6, 0.9 times 2 over the \
          batch sharpness that small steps lead to; {} diverged; medians over the second half of {STEPS} steps, {SEEDS} seeds on \
-         each of {DATA_SETS} data sets of {SAMPLES} samples in 20 dimensions. Here the mean of ratios stays below 2/eta until \
-         SGD diverges, the gradient-weighted one comes near it: an observation on one small network, no verdict",
+         each of {DATA_SETS} data sets of {SAMPLES} samples in 20 dimensions: an observation on one small network, no verdict",
         diverged.join(", ")
     );
     Finding { verdict: Verdict::Undecided, figure: table.join(", "), detail }

@@ -96,9 +96,7 @@ fn column_norms() -> Finding {
         "sums of squared column norms over those at the start (in brackets: of the columns of coordinates outside the target's \
          support, orthogonal to what the fit needs), once the fit is finished by small noiseless steps; eta = {SMALL} and \
          {LARGE}, label noise at a fixed level of the loss with eta = {LARGE}, each for {} steps x eta; medians over {SEEDS} seeds \
-         on each of {DATA_SETS} data sets, {N} samples in {D} dimensions. All sums grow, as the start is small; the columns that \
-         the fit does not need shrink with large steps and label noise, and more at the higher level, and grow with small steps: \
-         an observation, no verdict",
+         on each of {DATA_SETS} data sets, {N} samples in {D} dimensions: an observation, no verdict",
         TIME / 2.0
     );
     Finding { verdict: Verdict::Undecided, figure, detail }
