@@ -33,12 +33,12 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     )
 }
 
-/// The Lyapunov exponent with its interval; nothing where every run diverged.
+/// The Lyapunov exponent with its interval; nothing where all runs that were looked at more closely diverged.
 fn exponent_text(point: &Point) -> String {
     let [low, high] = point.lyapunov_interval.map(|end| end.0);
     match point.lyapunov {
         value if value.is_finite() => format!("{} [{}, {}]", short(value), short(low), short(high)),
-        _ if point.shares.diverges.hits == point.shares.diverges.total => short(f64::NAN),
+        _ if point.reached.gradient_descent.is_nan() => short(f64::NAN),
         _ => "not resolved".into(),
     }
 }
@@ -50,7 +50,7 @@ fn interval_text(share: &Share) -> String {
 
 fn thresholds(phase: &Phase) -> String {
     let Thresholds { gradient_descent, mean_square } = phase.small_steps;
-    let zero = phase.lyapunov_zero.map_or("not in this range".into(), short);
+    let zero = phase.lyapunov_zero.map_or("not found in this range".into(), short);
     format!(
         "2/λmax, mean-square: the step size up to which the solution reached is stable; at the small-step solution: {}, {}\n\
          Lyapunov: the exponent of nearby runs per step, from the middle of the large-step phase on, over the runs that \
