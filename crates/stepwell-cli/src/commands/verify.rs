@@ -190,8 +190,10 @@ fn bound(args: &VerifyArgs) -> Result<ExitCode, Failure> {
         out["value"] = json!(value);
         out["attracting"] = json!([[below.lo(), below.hi()], [above.lo(), above.hi()]]);
         if let Some(replay) = replay {
+            let row = |(gamma, times): (f64, usize)| json!({ "gamma": gamma, "times": times });
             out["replay"] = json!({
-                "start": replay.starts.middle(), "gammas": replay.gammas, "broken_after": replay.broken_after,
+                "start": replay.starts.middle(),
+                "gammas": replay.in_rows().into_iter().map(row).collect::<Vec<_>>(), "broken_after": replay.broken_after,
                 "loss": [replay.loss.lo(), replay.loss.hi()],
             });
         }

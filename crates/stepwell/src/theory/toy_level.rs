@@ -46,21 +46,26 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// One round, each gamma with how often it is taken in a row.
+    pub fn in_rows(&self) -> Vec<(f64, usize)> {
+        let mut rows: Vec<(f64, usize)> = Vec::new();
+        for &gamma in &self.gammas {
+            match rows.last_mut() {
+                Some((last, times)) if *last == gamma => *times += 1,
+                _ => rows.push((gamma, 1)),
+            }
+        }
+        rows
+    }
+
     /// The replay in words: what to start from, which gamma, when to look.
     pub fn in_words(&self) -> String {
         let Self { starts, from_anywhere, gammas, broken_after, loss } = self;
-        let mut runs: Vec<(f64, usize)> = Vec::new();
-        for &gamma in gammas {
-            match runs.last_mut() {
-                Some((last, times)) if *last == gamma => *times += 1,
-                _ => runs.push((gamma, 1)),
-            }
-        }
         let word = |(gamma, times): &(f64, usize)| match times {
             1 => format!("{gamma}"),
             _ => format!("{gamma} ({times} times)"),
         };
-        let sequence = runs.iter().map(word).collect::<Vec<_>>().join(", ");
+        let sequence = self.in_rows().iter().map(word).collect::<Vec<_>>().join(", ");
         let anywhere = if *from_anywhere { ", where iterates come from any start" } else { "" };
         format!(
             "from any phi in [{}, {}] (say {}){anywhere}, the gamma sequence {sequence}, repeated for ever: F lies in [{}, {}] \
