@@ -57,7 +57,9 @@ fn a_phase_diagram_goes_from_convergence_to_divergence() {
         let all: u64 = ["converges", "stabilizes", "diverges", "undecided"].iter().map(|fate| hits(point, fate)).sum();
         assert_eq!(all, 8);
     }
-    assert!(first["lyapunov"].as_f64().unwrap() < 0.0 && first["end"]["test_loss"]["median"].as_f64().is_some());
+    assert!(first["end"]["test_loss"]["median"].as_f64().is_some());
+    // so few small steps do not resolve the exponent: no number is better than a wrong one
+    assert_eq!(first["lyapunov"], "NaN");
     let small = &found["findings"]["small_steps"];
     let (mean_square, gradient_descent) =
         (small["mean_square"].as_f64().unwrap(), small["gradient_descent"].as_f64().unwrap());

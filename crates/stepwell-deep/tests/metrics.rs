@@ -145,9 +145,13 @@ fn batch_sharpness_of_a_zero_classifier_in_closed_form() {
         let sums = all.chunks(size).map(exact).fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
         let expected = sums.0 / sums.1;
         assert_eq!(found.batches, n / size);
-        assert!(found.difference_error < 1e-3 * expected, "{found:?}");
-        assert!((found.value - expected).abs() < 1e-3 * expected, "{found:?} {expected}");
-        assert_eq!(found.standard_error.is_nan(), size == n);
+        let ratios = all.chunks(size).map(exact).map(|(curvature, square)| curvature / square);
+        let mean = ratios.sum::<f64>() * size as f64 / n as f64;
+        for (found, expected) in [(found.ratio_of_means, expected), (found.mean_of_ratios, mean)] {
+            assert!(found.difference_error < 1e-3 * expected, "{found:?}");
+            assert!((found.value - expected).abs() < 1e-3 * expected, "{found:?} {expected}");
+            assert_eq!(found.standard_error.is_nan(), size == n);
+        }
     }
 }
 

@@ -67,7 +67,7 @@ fn records_have_their_grid_and_change_nothing() {
     let records = training.records();
     let series = |name: &str| records.get(name).unwrap_or_else(|| panic!("no series {name}"));
     let names = ["train_loss", "train_error", "test_loss", "test_error", "step_size", "jacobian_rank"];
-    for name in names.into_iter().chain(["sharpness", "batch_sharpness"]) {
+    for name in names.into_iter().chain(["sharpness", "batch_sharpness", "gradient_weighted_batch_sharpness"]) {
         assert_eq!(series(name).steps, [0, 4, 8, 10], "{name}");
         assert!(series(name).values.iter().all(|v| v.is_finite()), "{name}");
     }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::linalg::{Extreme, lanes};
 use crate::metrics::{
-    Activations, BatchMoments, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness, effective_rank,
-    feature_sparsity, kinks, mean_square_threshold, predictor_grid, rank_of, row_norms2, sharpness,
+    Activations, BatchMoments, BatchSharpness, FeatureSparsity, JacobianRank, SparsityOptions, batch_sharpness,
+    effective_rank, feature_sparsity, kinks, mean_square_threshold, predictor_grid, rank_of, row_norms2, sharpness,
 };
 use crate::model::{Model, ScalarToy, activations};
 use crate::problem::Problem;
@@ -88,8 +88,11 @@ probes! {
     SharpnessResidual = "sharpness_residual", Number(|s| s.sharpness().residual);
     /// Hessian-vector products that it took: 300 where the method stopped before it was accurate.
     SharpnessIterations = "sharpness_iterations", Number(|s| s.sharpness().iterations as f64);
-    /// Curvature that the gradients of batches meet in the losses of these batches.
-    BatchSharpness = "batch_sharpness", Number(|s| batch_sharpness(s.problem, s.theta, s.instruments.batch_size));
+    /// Batch sharpness: the mean over batches of the curvature `g^T H g / |g|^2` that a batch meets along its own gradient, see
+    /// [`BatchSharpness`].
+    BatchSharpness = "batch_sharpness", Number(|s| s.batch_sharpness().mean_of_ratios);
+    /// Gradient-weighted batch sharpness: the ratio `E[g^T H g] / E|g|^2` of means over batches, see [`BatchSharpness`].
+    GradientWeightedBatchSharpness = "gradient_weighted_batch_sharpness", Number(|s| s.batch_sharpness().ratio_of_means);
     /// `1/n sum |grad h(x_i)|^2` over the training set.
     GradientSquare = "gradient_square", Number(|s| s.gradient_square());
     /// Feature sparsity coefficient on the training inputs; a series per hidden layer.
@@ -109,7 +112,8 @@ probes! {
     GradientDescentThreshold = "gradient_descent_threshold", Number(|s| 2.0 / s.sharpness().value);
     /// The step size at which the second moment under the dynamics' batches would grow, likewise; NaN for equations.
     MeanSquareThreshold = "mean_square_threshold", Number(|s| s.mean_square_threshold());
-    /// The Lyapunov exponent of the training predictions, per step, over up to 4,000 steps of the phase at hand, see
+    /// The largest Lyapunov exponent of the training predictions, per step, over up to 40,000 steps of the phase at hand, and
+    /// the ends of its 95% interval, `lyapunov_low` and `lyapunov_high`; NaN where it is not resolved, see
     /// [`lyapunov`](crate::lookahead::lyapunov). Measured on copies of the run.
     Lyapunov = "lyapunov", Run;
     /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
@@ -172,6 +176,8 @@ impl Probe {
     pub fn series(self, layers: usize) -> Vec<Cow<'static, str>> {
         if self.is_per_layer() {
             (1..=layers).map(|layer| Cow::Owned(format!("{}_{layer}", self.name()))).collect()
+        } else if self == Self::Lyapunov {
+            ["lyapunov", "lyapunov_low", "lyapunov_high"].map(Cow::Borrowed).to_vec()
         } else {
             vec![Cow::Borrowed(self.name())]
         }
@@ -192,7 +198,7 @@ pub struct Instruments {
     pub sparsity: SparsityOptions,
     /// For [`Probe::Kinks`]: kinks nearer than this share of the data's range are one.
     pub kink_tol: f64,
-    /// For [`Probe::BatchSharpness`]: samples in a batch.
+    /// For [`Probe::BatchSharpness`] and [`Probe::GradientWeightedBatchSharpness`]: samples in a batch.
     pub batch_size: usize,
     /// For [`Probe::MeanSquareThreshold`]: moments of the batches, where the dynamics has batches.
     pub moments: Option<BatchMoments>,
@@ -271,6 +277,7 @@ struct Scene<'a, M> {
     singular_values: OnceCell<Vec<f64>>,
     column_norms: OnceCell<Vec<f64>>,
     sharpness: OnceCell<Extreme>,
+    batch_sharpness: OnceCell<BatchSharpness>,
     layers: OnceCell<Vec<Option<FeatureSparsity>>>,
 }
 
@@ -284,8 +291,19 @@ impl<'a, M: Model> Scene<'a, M> {
     ) -> Self {
         let spectrum = probes.contains(&Probe::EffectiveRank);
         let (singular_values, column_norms) = (OnceCell::new(), OnceCell::new());
-        let (sharpness, layers) = (OnceCell::new(), OnceCell::new());
-        Self { instruments, problem, theta, step_size, spectrum, singular_values, column_norms, sharpness, layers }
+        let (sharpness, batch_sharpness, layers) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self {
+            instruments,
+            problem,
+            theta,
+            step_size,
+            spectrum,
+            singular_values,
+            column_norms,
+            sharpness,
+            batch_sharpness,
+            layers,
+        }
     }
 
     fn nonzero(&self) -> f64 {
@@ -336,6 +354,10 @@ impl<'a, M: Model> Scene<'a, M> {
 
     fn sharpness(&self) -> &Extreme {
         self.sharpness.get_or_init(|| sharpness(self.problem, self.theta))
+    }
+
+    fn batch_sharpness(&self) -> &BatchSharpness {
+        self.batch_sharpness.get_or_init(|| batch_sharpness(self.problem, self.theta, self.instruments.batch_size))
     }
 
     /// The feature sparsity of each hidden layer on the training inputs; `None` where it is not finite.

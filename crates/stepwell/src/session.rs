@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::dynamics::Dynamics;
 use crate::landscape::Landscape;
 use crate::linalg::Matrix;
-use crate::lookahead::{bouncing, lyapunov};
+use crate::lookahead::{Exponent, bouncing, lyapunov};
 use crate::metrics::Thresholds;
 use crate::model::Model;
 use crate::outcome::Outcome;
@@ -16,8 +16,8 @@ use crate::run::{Checkpoint, ResumeError, Run, Runner, Status};
 use crate::schedule::Schedule;
 use crate::verdict::{Stabilization, divergence};
 
-/// Steps over which [`Probe::Lyapunov`] compares two nearby runs at most.
-const LYAPUNOV_STEPS: u64 = 4_000;
+/// Steps over which [`Probe::Lyapunov`] compares nearby runs at most.
+const LYAPUNOV_STEPS: u64 = 40_000;
 /// Moves that [`Probe::Bouncing`] looks at.
 const BOUNCING_STEPS: u64 = 200;
 
@@ -178,12 +178,16 @@ impl Session {
         let mut found = self.landscape().measure(self.runner.theta(), self.step_size(), &self.instruments, probes);
         let bounded = self.runner.theta().iter().all(|t| t.is_finite());
         for probe in probes.iter().filter(|probe| probe.is_of_run()) {
-            let value = match probe {
-                _ if !bounded => f64::NAN,
-                Probe::Lyapunov => lyapunov(&*self.runner, LYAPUNOV_STEPS.min(self.steps_of_this_phase())),
-                _ => bouncing(&*self.runner, BOUNCING_STEPS),
+            let values: Vec<f64> = match probe {
+                _ if !bounded => vec![f64::NAN; probe.series(0).len()],
+                Probe::Lyapunov => {
+                    let steps = LYAPUNOV_STEPS.min(self.steps_of_this_phase());
+                    let Exponent { value, low, high } = lyapunov(&*self.runner, steps);
+                    vec![value, low, high]
+                }
+                _ => vec![bouncing(&*self.runner, BOUNCING_STEPS)],
             };
-            found.push((Cow::Borrowed(probe.name()), value));
+            found.extend(probe.series(0).into_iter().zip(values));
         }
         found
     }

@@ -96,7 +96,12 @@ fn probes_agree_alone_and_together_and_do_not_disturb() {
     let (iterations, small) = (value("sharpness_iterations"), value("small_columns"));
     assert!(value("sharpness_residual") <= 1e-9 * value("sharpness") && (2.0..=300.0).contains(&iterations));
     assert!((0.0..1.0).contains(&small), "{small}");
-    assert!(value("batch_sharpness") > 0.0 && value("column_norm_max") > 0.0 && value("kinks").is_nan());
+    assert!(
+        value("batch_sharpness") > 0.0
+            && value("gradient_weighted_batch_sharpness") > 0.0
+            && value("column_norm_max") > 0.0
+            && value("kinks").is_nan()
+    );
     session.advance(40);
     let mut other = prepared.session_on(5, prepared.data(5).unwrap(), RecordPlan::default());
     other.advance(100);

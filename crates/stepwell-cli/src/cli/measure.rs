@@ -52,8 +52,8 @@ pub enum NetworkMeasure {
         #[arg(long)]
         json: bool,
     },
-    /// Sharpness, the largest eigenvalue of the Hessian of the loss on training images in one batch, and batch sharpness, the
-    /// curvature that gradients of mini-batches meet in their own losses
+    /// Sharpness, the largest eigenvalue of the Hessian of the loss on training images in one batch, and both kinds of batch
+    /// sharpness, the curvature that mini-batches meet along their own gradients in their own losses
     Sharpness {
         /// The network and its images
         #[command(flatten)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell::spec::SpecError;
 use stepwell::words::short;
 use stepwell_deep::checkpoint::{CheckpointError, spec_of, weights_of};
@@ -13,7 +13,7 @@ use stepwell_deep::data::catalog::Catalog;
 use stepwell_deep::engine::{Device, on_processor};
 use stepwell_deep::memory::{self, MeasureMemory, in_words};
 use stepwell_deep::metrics::{
-    ProbeBatches, RANK_TOLERANCE, activations, batch_sharpness, jacobian_rank, sharpness, to_safetensors,
+    OverBatches, ProbeBatches, RANK_TOLERANCE, activations, batch_sharpness, jacobian_rank, sharpness, to_safetensors,
 };
 use stepwell_deep::network::{Mode, Network, Weights};
 use stepwell_deep::training::{TrainingImages, TrainingSpec};
@@ -175,8 +175,9 @@ fn hessian(of: &Loaded, batches: u64, as_json: bool) -> Result<ExitCode, Failure
         print_json(&json!({
             "step": of.step, "sharpness": number(found.value), "residual": number(found.residual),
             "difference_error": number(found.difference_error), "images": count, "products": found.products,
-            "batch_sharpness": number(own.value), "batch_difference_error": number(own.difference_error),
-            "batch_standard_error": number(own.standard_error), "batches": own.batches, "batch": size,
+            "batch_sharpness": over_batches(&own.mean_of_ratios),
+            "gradient_weighted_batch_sharpness": over_batches(&own.ratio_of_means),
+            "batches": own.batches, "batch": size,
         }))?;
     } else {
         print(&format!(
@@ -189,13 +190,27 @@ fn hessian(of: &Loaded, batches: u64, as_json: bool) -> Result<ExitCode, Failure
             found.products,
         ))?;
         print(&format!(
-            "batch sharpness {} on {} batches of {size} training images\n\
-             within {} by the differences of gradients; standard error of the mean over batches {}\n",
-            short(own.value),
+            "{}{}on {} batches of {size} training images, along their own gradients\n",
+            batches_in_words("batch sharpness (mean of ratios)", &own.mean_of_ratios),
+            batches_in_words("gradient-weighted batch sharpness (ratio of means)", &own.ratio_of_means),
             own.batches,
-            short(own.difference_error),
-            short(own.standard_error),
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn over_batches(found: &OverBatches) -> Value {
+    json!({
+        "value": number(found.value), "difference_error": number(found.difference_error),
+        "standard_error": number(found.standard_error),
+    })
+}
+
+fn batches_in_words(name: &str, found: &OverBatches) -> String {
+    format!(
+        "{name} {}, within {} by the differences of gradients; standard error over batches {}\n",
+        short(found.value),
+        short(found.difference_error),
+        short(found.standard_error),
+    )
 }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use stepwell::spec::nearest;
 use stepwell::theory::claims::{Claim, Finding, Verdict, claim, claims};
 use stepwell::theory::toy_certificates::{
-    Certified, Inequality, Lemma, assemble, certify_alternation, certify_level, largest_gamma_max, toy_theorem,
+    Certified, Lemma, assemble, certify_alternation, largest_gamma_max, toy_theorem,
 };
+use stepwell::theory::toy_level::{Inequality, LevelCertificate, certify_level};
 
 use crate::cli::{BoundSide, VerifyArgs};
 use crate::code;
@@ -86,7 +87,7 @@ fn as_json(claim: &Claim, finding: &Finding) -> Value {
     json!({
         "claim": claim.name, "statement": claim.statement, "source": claim.source, "method": claim.method.name(),
         "verdict": finding.verdict.name(), "expected": claim.expected.name(), "figure": finding.figure,
-        "detail": detail.trim_end_matches("; "),
+        "horizon": claim.horizon, "detail": detail.trim_end_matches("; "),
     })
 }
 
@@ -107,6 +108,8 @@ fn report(checked: &[(&Claim, Finding)], elapsed: f64) -> String {
     let open = |(_, finding): &&(&Claim, Finding)| matches!(finding.verdict, Verdict::Refuted | Verdict::Undecided);
     let details = checked.iter().filter(open).map(|(c, finding)| (c.name, finding.detail.as_str()));
     out += &listed("Counterexamples, and what is undecided", details);
+    let simulated = checked.iter().filter(|(claim, _)| !claim.horizon.is_empty());
+    out += &listed("Simulated, unless --seeds says otherwise", simulated.map(|(claim, _)| (claim.name, claim.horizon)));
     let documented = checked.iter().filter(|(claim, finding)| claim.is_as_documented(finding)).count();
     out + &format!("\n{documented} of {} as documented, {elapsed:.1} s\n", checked.len())
 }
@@ -177,19 +180,36 @@ fn bound(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     };
     let value = args.value.ok_or_else(|| missing("--value V, in units of E[x^2] theta_*^4"))?;
     let (gamma_min, gamma_max) = (args.gamma_min.unwrap_or(1.02), args.gamma_max.unwrap_or(1.25));
-    let lemmas =
+    let found =
         certify_level(inequality, value, gamma_min, gamma_max).map_err(|error| Failure::usage(format!("{error}")))?;
-    let (outcome, boxes) = assemble(&lemmas);
+    let LevelCertificate { outcome, boxes, lemmas, attracting: [below, above], replay } = found;
     if args.json {
         let mut out = certificate(&outcome, boxes);
         out["gamma_min"] = json!(gamma_min);
         out["gamma_max"] = json!(gamma_max);
         out["value"] = json!(value);
+        out["attracting"] = json!([[below.lo(), below.hi()], [above.lo(), above.hi()]]);
+        if let Some(replay) = replay {
+            let row = |(gamma, times): (f64, usize)| json!({ "gamma": gamma, "times": times });
+            out["replay"] = json!({
+                "start": replay.starts.middle(),
+                "gammas": replay.in_rows().into_iter().map(row).collect::<Vec<_>>(), "broken_after": replay.broken_after,
+                "loss": [replay.loss.lo(), replay.loss.hi()],
+            });
+        }
         print_json(&out)?;
     } else {
         let side = if inequality == Inequality::Lower { "above" } else { "below" };
         let what = format!("loss {side} {value} on the attracting set of gamma in [{gamma_min}, {gamma_max}]");
-        print(&format!("{}\n{}\n", lemma_table(&lemmas), in_words(&what, &outcome, boxes)))?;
+        // the ends are exact: the printed digits contain them
+        let set = format!(
+            "iterates end in [{:.9}, {:.9}] and [{:.9}, {:.9}]",
+            below.lo(),
+            below.hi(),
+            above.lo(),
+            above.hi()
+        );
+        print(&format!("{}\n{set}\n{}\n", lemma_table(&lemmas), in_words(&what, &outcome, boxes)))?;
     }
     Ok(exit(outcome == Certified::Proved))
 }

@@ -3,7 +3,7 @@
 use stepwell::metrics::Thresholds;
 use stepwell::words::{percent, probe_words, short};
 use stepwell_lab::experiment::Experiment;
-use stepwell_lab::findings::phase::{Fate, Phase};
+use stepwell_lab::findings::phase::{Fate, Phase, Point};
 
 use crate::output::table;
 
@@ -16,14 +16,15 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     header.extend(Fate::ALL.map(Fate::name));
     header.push("level δ");
     header.extend(words.iter().map(String::as_str));
-    header.extend(["2/λmax", "mean-square", "Lyapunov"]);
+    header.extend(["2/λmax", "mean-square", "Lyapunov [95%]"]);
     let mut table = table(&header);
     for point in &phase.points {
         let mut row = vec![short(point.step_size), point.pooled.behavior.name().into()];
         row.extend(Fate::ALL.map(|fate| percent(point.shares.get(fate).value())));
         row.push(short(point.level.median));
         row.extend(names.iter().map(|name| short(point.end.get(*name).map_or(f64::NAN, |band| band.median))));
-        row.extend([point.reached.gradient_descent, point.reached.mean_square, point.lyapunov].map(short));
+        row.extend([point.reached.gradient_descent, point.reached.mean_square].map(short));
+        row.push(exponent_text(point));
         table.add_row(row);
     }
     let (seeds, table, thresholds) = (phase.seeds, table.trim_fmt(), thresholds(phase));
@@ -33,12 +34,23 @@ pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     )
 }
 
+/// The Lyapunov exponent with its interval; nothing where all runs that were looked at more closely diverged.
+fn exponent_text(point: &Point) -> String {
+    let [low, high] = point.lyapunov_interval.map(|end| end.0);
+    match point.lyapunov {
+        value if value.is_finite() => format!("{} [{}, {}]", short(value), short(low), short(high)),
+        _ if point.reached.gradient_descent.is_nan() => short(f64::NAN),
+        _ => "not resolved".into(),
+    }
+}
+
 fn thresholds(phase: &Phase) -> String {
     let Thresholds { gradient_descent, mean_square } = phase.small_steps;
-    let zero = phase.lyapunov_zero.map_or("not in this range".into(), short);
+    let zero = phase.lyapunov_zero.map_or("not found in this range".into(), short);
     format!(
         "2/λmax, mean-square: the step size up to which the solution reached is stable; at the small-step solution: {}, {}\n\
-         Lyapunov: the exponent of nearby runs per step, in the large-step phase; its zero: {zero}\n",
+         Lyapunov: the exponent of nearby runs per step, from the middle of the large-step phase on, over the runs that \
+         resolve it; negative: they meet; its zero: {zero}\n",
         short(gradient_descent),
         short(mean_square)
     )

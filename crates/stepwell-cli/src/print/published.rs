@@ -4,7 +4,7 @@ use stepwell::outcome::Outcome;
 use stepwell::verdict::as_published;
 use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
 use stepwell_lab::experiment::Experiment;
-use stepwell_lab::findings::published::{Compared, Published, Variant};
+use stepwell_lab::findings::published::{Compared, Published, Sensitivity, Variant};
 use stepwell_lab::setting::Setting;
 
 use super::stabilization::{drift_text, singles_text, verdict_text};
@@ -118,22 +118,27 @@ fn observed(found: &Published) -> String {
 /// Which numbers can be reproduced to the digit, from what was measured.
 fn digits(experiment: &Experiment, found: &Published) -> String {
     let mut out = String::from(
-        "Which digits can be reproduced: a run once more, one parameter changed by one unit in its last place\n",
+        "Which digits can be reproduced: runs once more, one parameter changed by one unit in its last place\n",
     );
     for (setting, Variant { label, sensitivity, .. }) in pairs(experiment, found) {
+        let Sensitivity { departed, pairs, runs, exponent, .. } = sensitivity;
         let apart = significant(sensitivity.difference_at_end, 1);
+        let exponent = significant(*exponent, 2);
+        let of = format!("{pairs} pairs of {runs} runs");
         let words = match sensitivity.departs_at {
             _ if setting.shown().is_some_and(Outcome::diverged) => {
                 "every run diverged; there is no end to compare.".into()
             }
             Some(step) => format!(
-                "1% apart from step {} on. Chaotic: its end is one draw, decided by rounding; compare distributions.",
+                "{departed} of {of} come 1% apart, the first at step {}. Such an end is one draw, decided by rounding; compare \
+                 distributions.",
                 thousands(step)
             ),
-            None if sensitivity.contracting => {
-                format!("{apart} apart at the end. Contracting: its digits can be reproduced on any machine.")
-            }
-            None => format!("{apart} apart at the end. Its first digits can be reproduced."),
+            None if sensitivity.contracting => format!(
+                "at most {apart} apart at the end, over {of} (largest exponent {exponent} per step). The digits can be reproduced \
+                 on any machine."
+            ),
+            None => format!("at most {apart} apart at the end, over {of}. The first digits can be reproduced."),
         };
         out += &format!("  {label}: {words}\n");
     }

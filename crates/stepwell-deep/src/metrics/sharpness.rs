@@ -32,15 +32,25 @@ pub struct Sharpness {
     pub products: usize,
 }
 
-/// The curvature that mini-batch gradients meet in their own losses, with what it may be wrong by.
+/// A mean over mini-batches, with what it may be wrong by.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchSharpness {
-    /// `E_B [g_B^T H_B g_B] / E_B |g_B|^2`; NaN where all gradients vanish.
+pub struct OverBatches {
+    /// The mean; NaN where all gradients vanish.
     pub value: f64,
     /// How much it changes if the differences are taken over half of the distance: their error, in size.
     pub difference_error: f64,
-    /// The standard error of the ratio of two means over so few batches; NaN for one batch.
+    /// The standard error over so few batches; NaN for one batch.
     pub standard_error: f64,
+}
+
+/// The curvature that mini-batch gradients meet in their own losses: the two means of the library's
+/// [`BatchSharpness`](stepwell::metrics::BatchSharpness).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchSharpness {
+    /// Batch sharpness, `E_B [g_B^T H_B g_B / |g_B|^2]`; batches without a gradient are left out.
+    pub mean_of_ratios: OverBatches,
+    /// Gradient-weighted batch sharpness, `E_B [g_B^T H_B g_B] / E_B |g_B|^2`.
+    pub ratio_of_means: OverBatches,
     /// Batches it was taken on, five gradients each.
     pub batches: usize,
 }
@@ -131,11 +141,11 @@ pub fn sharpness(
     }
 }
 
-/// `E_B [g_B^T H_B g_B] / E_B |g_B|^2` with gradient `g_B` and Hessian `H_B` of the mean loss of a mini-batch B, the library's
+/// Both means of `g_B^T H_B g_B` with gradient `g_B` and Hessian `H_B` of the mean loss of a mini-batch B, the library's
 /// [`batch_sharpness`](stepwell::metrics::batch_sharpness), by Hessian-vector products along the gradients.
 ///
 /// Images are taken without augmentation. In training mode batch normalization uses the statistics of each part of a batch,
-/// as in training. SGD with large step sizes keeps it near `2 / eta`. Source: Andreyev and Beneventano, 2024 (arXiv 2412.20553).
+/// as in training. Source: Andreyev and Beneventano, 2024 (arXiv 2412.20553).
 pub fn batch_sharpness(
     network: &Network,
     weights: &Weights,
@@ -161,15 +171,25 @@ pub fn batch_sharpness(
         Along { square: lanes::norm2(&g), curvature: curvature(RELATIVE_MOVE), closer: curvature(RELATIVE_MOVE / 2.0) }
     };
     let found: Vec<Along> = batches.of(images.len()).iter().map(along).collect();
+    let ratio = |a: &Along| Along { square: 1.0, curvature: a.curvature / a.square, closer: a.closer / a.square };
+    let ratios: Vec<Along> = found.iter().filter(|a| a.square > 0.0).map(ratio).collect();
+    BatchSharpness {
+        mean_of_ratios: ratio_of_means(&ratios),
+        ratio_of_means: ratio_of_means(&found),
+        batches: found.len(),
+    }
+}
+
+/// Curvatures over squares, with the standard error of a ratio of two means.
+fn ratio_of_means(found: &[Along]) -> OverBatches {
     let sum = |of: fn(&Along) -> f64| found.iter().map(of).sum::<f64>();
     let (k, square) = (found.len() as f64, sum(|a| a.square));
     let value = sum(|a| a.curvature) / square;
     let off: Vec<f64> = found.iter().map(|a| a.curvature - value * a.square).collect();
-    BatchSharpness {
+    OverBatches {
         value,
         difference_error: (sum(|a| a.closer) / square - value).abs(),
         standard_error: if found.len() > 1 { (lanes::norm2(&off) * k / (k - 1.0)).sqrt() / square } else { f64::NAN },
-        batches: found.len(),
     }
 }
 

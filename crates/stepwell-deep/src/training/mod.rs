@@ -261,10 +261,9 @@ impl Training {
             let count = spec.record.sharpness_images;
             add("sharpness", sharpness(&self.network, &self.weights, images, count, mode, &self.device).value);
             let batches = spec.probe_batches();
-            add(
-                "batch_sharpness",
-                batch_sharpness(&self.network, &self.weights, images, batches, mode, &self.device).value,
-            );
+            let found = batch_sharpness(&self.network, &self.weights, images, batches, mode, &self.device);
+            add("batch_sharpness", found.mean_of_ratios.value);
+            add("gradient_weighted_batch_sharpness", found.ratio_of_means.value);
         }
         add("step_size", self.schedule.at(step.min(self.steps - 1)));
         found

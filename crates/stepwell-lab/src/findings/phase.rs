@@ -133,12 +133,24 @@ pub struct Point {
     pub end: BTreeMap<String, Band>,
     /// Up to which step sizes the last parameters are stable.
     pub reached: Thresholds,
-    /// Two over the batch sharpness in the second half of the large phase: the step size that it goes with.
+    /// Two over the gradient-weighted batch sharpness (the ratio of means) in the second half of the large phase: the step size
+    /// up to which a step lowers the loss of its own batch, on average.
     #[serde(with = "stepwell::number")]
-    pub two_over_batch_sharpness: f64,
+    pub two_over_gradient_weighted_batch_sharpness: f64,
     /// The same at the start of the large phase and after each tenth of it.
-    pub two_over_batch_sharpness_along: Vec<Number>,
-    /// The Lyapunov exponent of the training predictions per step, from the middle of the large phase on.
+    pub two_over_gradient_weighted_batch_sharpness_along: Vec<Number>,
+    /// The largest Lyapunov exponent of the training predictions per step, from the middle of the large phase on; NaN where
+    /// no run resolves it.
     #[serde(with = "stepwell::number")]
     pub lyapunov: f64,
+    /// Between the least and the largest end of these runs' 95% intervals of it.
+    pub lyapunov_interval: [Number; 2],
+}
+
+impl Point {
+    /// Whether nearby runs meet (-1) or part (1), for all that was resolved; 0 where the interval holds 0, or there is none.
+    pub fn sign_of_lyapunov(&self) -> i32 {
+        let [low, high] = self.lyapunov_interval.map(|end| end.0);
+        i32::from(low > 0.0) - i32::from(high < 0.0)
+    }
 }

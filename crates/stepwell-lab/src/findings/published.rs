@@ -90,16 +90,27 @@ pub struct LossStabilization {
     pub bouncing: f64,
 }
 
-/// How far a run and its twin are apart, which starts with one parameter changed by one unit in its last place.
+/// How far runs and their twins are apart, each of which starts with one parameter changed by one unit in its last place:
+/// the worst over several runs and several such nudges.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sensitivity {
-    /// Whether the digits do not depend on rounding.
+    /// Whether no digit that is shown depends on rounding: in none of the pairs do the losses ever differ by 1e-9.
     pub contracting: bool,
-    /// The first recorded step at which the losses differ by more than 1%.
+    /// The first recorded step at which the losses of the pair that is first differ by more than 1%.
     pub departs_at: Option<u64>,
-    /// The relative difference of the losses at the last point that both recorded.
+    /// How many of the pairs differ by that much.
+    pub departed: usize,
+    /// The pairs.
+    pub pairs: usize,
+    /// The runs that the pairs are of.
+    pub runs: usize,
+    /// The largest relative difference of the losses at the last point that both of a pair recorded.
     #[serde(with = "stepwell::number")]
     pub difference_at_end: f64,
+    /// The largest finite-time exponent per step: the logarithm of the factor from the nudge's relative size to that
+    /// difference, over the steps.
+    #[serde(with = "stepwell::number")]
+    pub exponent: f64,
 }
 
 /// The run that is shown by itself. What it looks like is in its records: a row of the series `predictor` per time for a

@@ -36,7 +36,7 @@ pub(super) struct Point {
 
 /// Recorded losses of the large phase, but for the first.
 const LOSSES: u64 = 200;
-/// Batch sharpness is measured at the start of the large phase and after each of so many parts.
+/// Gradient-weighted batch sharpness is measured at the start of the large phase and after each of so many parts.
 const PARTS: u64 = 10;
 /// What is measured of the last parameters of runs that are looked at more closely.
 const REACHED: [Probe; 2] = [Probe::GradientDescentThreshold, Probe::MeanSquareThreshold];
@@ -123,14 +123,14 @@ impl Point {
         })
     }
 
-    /// Two over the batch sharpness after some parts of the large phase.
+    /// Two over the gradient-weighted batch sharpness after some parts of the large phase.
     fn along(&self, part: u64) -> f64 {
         let step = part_of(self.setting.last_large, part);
         self.closer(|run| 2.0 / sharpness_at(run, step) / run.unit)
     }
 
-    /// Two over the median batch sharpness in the second half of the large phase.
-    fn two_over_batch_sharpness(&self) -> f64 {
+    /// Two over the median gradient-weighted batch sharpness in the second half of the large phase.
+    fn two_over_gradient_weighted_batch_sharpness(&self) -> f64 {
         let steps: Vec<u64> = (PARTS / 2..=PARTS).map(|part| part_of(self.setting.last_large, part)).collect();
         self.closer(|run| {
             let values: Vec<f64> = steps.iter().map(|step| sharpness_at(run, *step)).collect();
@@ -138,9 +138,18 @@ impl Point {
         })
     }
 
-    /// The Lyapunov exponent per step, from the middle of the large phase on.
+    /// The Lyapunov exponent per step, from the middle of the large phase on: the median over the runs that resolve it.
     pub(super) fn lyapunov(&self) -> f64 {
         self.closer(|run| run.records.last(Probe::Lyapunov.name()))
+    }
+
+    /// Between the least and the largest end of these runs' intervals; NaN where no run resolves it.
+    fn lyapunov_interval(&self) -> [f64; 2] {
+        let names = Probe::Lyapunov.series(0);
+        let ends = |name: &str| -> Vec<f64> {
+            self.setting.outcomes.iter().take(self.closer).map(|run| run.records.last(name)).collect()
+        };
+        [ends(&names[1]).into_iter().fold(f64::NAN, f64::min), ends(&names[2]).into_iter().fold(f64::NAN, f64::max)]
     }
 
     /// What is found, with these series after the last step.
@@ -152,9 +161,10 @@ impl Point {
             level: self.level(),
             end: self.ends(series),
             reached: self.reached(),
-            two_over_batch_sharpness: self.two_over_batch_sharpness(),
-            two_over_batch_sharpness_along: (0..=PARTS).map(|part| self.along(part).into()).collect(),
+            two_over_gradient_weighted_batch_sharpness: self.two_over_gradient_weighted_batch_sharpness(),
+            two_over_gradient_weighted_batch_sharpness_along: (0..=PARTS).map(|part| self.along(part).into()).collect(),
             lyapunov: self.lyapunov(),
+            lyapunov_interval: self.lyapunov_interval().map(Into::into),
         }
     }
 
@@ -170,7 +180,7 @@ fn part_of(last_large: u64, part: u64) -> u64 {
 }
 
 fn sharpness_at(run: &Outcome, step: u64) -> f64 {
-    run.records.get(Probe::BatchSharpness.name()).map_or(f64::NAN, |series| series.at(step))
+    run.records.get(Probe::GradientWeightedBatchSharpness.name()).map_or(f64::NAN, |series| series.at(step))
 }
 
 /// Names of the losses and measures of sparsity that were taken after the last step of any run.
@@ -202,7 +212,7 @@ fn plan(prepared: &Prepared, closer: bool) -> RecordPlan {
     let mut end = end(prepared.spec());
     if closer {
         let along = (0..=PARTS).map(|part| part_of(last_large, part)).collect();
-        entries.push(Entry { steps: along, probes: vec![Probe::BatchSharpness] });
+        entries.push(Entry { steps: along, probes: vec![Probe::GradientWeightedBatchSharpness] });
         entries.push(Entry { steps: vec![last_large / 2], probes: vec![Probe::Lyapunov] });
         end.extend(REACHED);
     }
@@ -238,6 +248,7 @@ fn is_shown(probe: Probe) -> bool {
             | Probe::SharpnessResidual
             | Probe::SharpnessIterations
             | Probe::BatchSharpness
+            | Probe::GradientWeightedBatchSharpness
     );
     !(other || REACHED.contains(&probe) || probe.is_of_run() || probe.is_wide())
 }

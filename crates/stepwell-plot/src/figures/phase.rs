@@ -115,14 +115,20 @@ fn reached(phase: &Phase) -> Panel {
         Layer::Dashed { points: line(phase, |point| point.step_size), color: INK },
         stable(|point| point.reached.gradient_descent, GRADIENT_DESCENT),
         stable(|point| point.reached.mean_square, MEAN_SQUARE),
-        Layer::Line { points: line(phase, |point| point.two_over_batch_sharpness), color: INK, width: 2 },
+        Layer::Line {
+            points: line(phase, |point| point.two_over_gradient_weighted_batch_sharpness),
+            color: INK,
+            width: 2,
+        },
     ];
     panel(phase, "Thresholds at the solution reached", Scale::Log, None, layers)
 }
 
 fn exponents(phase: &Phase) -> Panel {
     let points = line(phase, |point| point.lyapunov);
+    let ends = |point: &Point| (point.step_size, point.lyapunov_interval[0].0, point.lyapunov_interval[1].0);
     let layers = vec![
+        Layer::Band { points: phase.points.iter().map(ends).collect(), color: LYAPUNOV },
         Layer::Dashed { points: line(phase, |_| 0.0), color: INK },
         Layer::Line { points: points.clone(), color: LYAPUNOV, width: 3 },
         Layer::Dots { points, color: LYAPUNOV, size: 3 },
@@ -145,7 +151,7 @@ fn legend(phase: &Phase) -> Vec<Entry> {
     if let Some(zero) = phase.lyapunov_zero {
         entries.push(dashed(LYAPUNOV, format!("the Lyapunov exponent's zero: {}", short(zero))));
     }
-    let text = "2 / batch sharpness in the large phase;\ndashed: η itself".into();
+    let text = "2 / gradient-weighted batch sharpness\nin the large phase; dashed: η itself".into();
     entries.push(Entry { mark: Mark::Thin(INK), text });
     let text = format!("{} runs per step size; bands: 95% intervals\nof shares, 10% to 90% of values", phase.seeds);
     entries.push(Entry { mark: Mark::None, text });

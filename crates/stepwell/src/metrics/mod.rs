@@ -11,7 +11,7 @@ mod sharpness;
 mod spectrum;
 mod thresholds;
 
-pub use batch_sharpness::batch_sharpness;
+pub use batch_sharpness::{BatchSharpness, batch_sharpness};
 pub use bouncing::sign_changes;
 pub use feature_sparsity::{
     Activation, Activations, Active, FeatureSparsity, NeuronPairs, SparsityBlock, SparsityError, SparsityOptions,

@@ -5,8 +5,11 @@ pub mod claims;
 mod interval;
 mod jet;
 pub mod quadratic;
+mod toy_attracting;
 pub mod toy_certificates;
+pub mod toy_level;
 pub mod toy_map;
+mod toy_replay;
 
 pub use branch_and_bound::{Decision, MOST_BOXES, Search, is_positive};
 pub use interval::Interval;

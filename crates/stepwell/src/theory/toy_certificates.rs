@@ -1,11 +1,9 @@
 //! Machine proofs about the scalar toy model `phi <- h_gamma(phi) = phi + gamma phi (1 - phi^2)`: the chain of lemmas
-//! behind the corrected proposition, the alternation for an interval of gamma, and bounds of the loss.
+//! behind the corrected proposition, and the alternation for an interval of gamma.
 //!
 //! `phi = theta / theta_*`, `gamma = eta theta_*^2 x^2`; losses are in units of `E[x^2] theta_*^4`, so that the loss at
 //! phi is `(1 - phi^2)^2 / 4`. Factors `1 - phi` are divided out by hand, as the raw forms vanish at the minimum:
 //! `h_gamma(phi) - 1 = (1 - phi)(gamma phi (1 + phi) - 1)`.
-
-use serde::{Deserialize, Serialize};
 
 use super::{Decision, Interval, Jet, Search, is_positive};
 
@@ -56,7 +54,7 @@ pub struct Lemma {
 
 impl Lemma {
     /// The lemma that `f > 0` on `domain`; `names` are those of the variables.
-    fn decide<const N: usize>(
+    pub(super) fn decide<const N: usize>(
         name: &'static str,
         statement: impl Into<String>,
         names: [&str; N],
@@ -103,7 +101,7 @@ pub fn assemble(lemmas: &[Lemma]) -> (Certified, usize) {
 }
 
 /// `h_gamma(phi)`.
-fn h<const N: usize>(gamma: Jet<N>, phi: Jet<N>) -> Jet<N> {
+pub(super) fn h<const N: usize>(gamma: Jet<N>, phi: Jet<N>) -> Jet<N> {
     phi * growth(gamma, phi)
 }
 
@@ -118,16 +116,16 @@ fn crossing<const N: usize>(gamma: Jet<N>, phi: Jet<N>) -> Jet<N> {
 }
 
 /// `(1 - phi^2)^2 / 4`.
-fn level<const N: usize>(phi: Jet<N>) -> Jet<N> {
+pub(super) fn level<const N: usize>(phi: Jet<N>) -> Jet<N> {
     Jet::exactly(0.25) * (one() - phi.square()).square()
 }
 
-fn one<const N: usize>() -> Jet<N> {
+pub(super) fn one<const N: usize>() -> Jet<N> {
     Jet::exactly(1.0)
 }
 
 /// `[a, b]` of numbers that were written in decimal.
-fn between(a: f64, b: f64) -> Interval {
+pub(super) fn between(a: f64, b: f64) -> Interval {
     Interval::decimal(a).hull(Interval::decimal(b))
 }
 
@@ -146,7 +144,7 @@ pub fn toy_theorem() -> Vec<Lemma> {
     lemmas
 }
 
-const GAMMA_PHI: [&str; 2] = ["gamma", "phi"];
+pub(super) const GAMMA_PHI: [&str; 2] = ["gamma", "phi"];
 
 fn where_iterates_go() -> Vec<Lemma> {
     let gamma = between(1.0, 1.25);
@@ -309,7 +307,7 @@ const MARGIN: f64 = 1e-7;
 
 /// The ends of the attracting interval: `ceiling = max h_gamma_max = 2/3 (1 + gamma) sqrt((1 + gamma) / (3 gamma))` (or 1
 /// where h has its maximum above 1), `floor = h_gamma_max(ceiling)`.
-fn attracting(gamma_max: Interval) -> (Interval, Interval) {
+pub(super) fn attracting(gamma_max: Interval) -> (Interval, Interval) {
     let (one, three) = (Interval::point(1.0), Interval::point(3.0));
     let top = ((one + gamma_max) / (three * gamma_max)).sqrt();
     let highest = Interval::point(2.0) * (one + gamma_max) * top / three;
@@ -318,12 +316,12 @@ fn attracting(gamma_max: Interval) -> (Interval, Interval) {
 }
 
 /// `h_gamma(phi)` of intervals.
-fn image(gamma: Interval, phi: Interval) -> Interval {
+pub(super) fn image(gamma: Interval, phi: Interval) -> Interval {
     let one = Interval::point(1.0);
     phi * (one + gamma * (one - phi.square()))
 }
 
-fn check(gamma_min: f64, gamma_max: f64) -> Result<(), ToyError> {
+pub(super) fn check(gamma_min: f64, gamma_max: f64) -> Result<(), ToyError> {
     if gamma_min.is_nan() || gamma_min <= 0.0 {
         return Err(ToyError::NotPositive(gamma_min));
     }
@@ -430,74 +428,6 @@ pub fn largest_gamma_max(gamma_min: f64, tolerance: f64) -> Result<LargestGamma,
     Ok(LargestGamma { certificate, beyond: Some(beyond), boxes })
 }
 
-/// The direction of a bound of the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Inequality {
-    /// The loss is above the value.
-    Lower,
-    /// The loss is below the value.
-    Upper,
-}
-
-/// Decides `value < F` or `F < value`, `F = (1 - phi^2)^2 / 4`, on the attracting set of gamma in `[gamma_min, gamma_max]`:
-/// `[floor, 1 - eps0]` and `[1 + eps0, ceiling]`, `eps0 = min((gamma_min - 1)/3, 0.02)` (without the gap if gamma_min is
-/// not above 1).
-///
-/// # Errors
-/// If `0 < gamma_min <= gamma_max <= 2` does not hold, the value is not finite, or a lower bound is asked for where
-/// gamma_min is at most 1.
-pub fn certify_level(
-    inequality: Inequality,
-    value: f64,
-    gamma_min: f64,
-    gamma_max: f64,
-) -> Result<Vec<Lemma>, ToyError> {
-    check(gamma_min, gamma_max)?;
-    if !value.is_finite() {
-        return Err(ToyError::Number { name: "value", found: value, expected: "a finite number" });
-    }
-    if inequality == Inequality::Lower && gamma_min <= 1.0 {
-        return Err(ToyError::MinimumAttracts(gamma_min));
-    }
-    let (floor, ceiling) = attracting(Interval::decimal(gamma_max));
-    let eps0 = gap(gamma_min);
-    let one = Interval::point(1.0);
-    let (below, above) = (one - eps0, one + eps0);
-    let decide = |name, from: f64, to: f64| {
-        let statement = match inequality {
-            Inequality::Lower => format!("(1 - phi^2)^2 / 4 > {value}"),
-            Inequality::Upper => format!("(1 - phi^2)^2 / 4 < {value}"),
-        };
-        Lemma::decide(name, statement, ["phi"], [Interval::new(from, to.max(from))], |[p]| match inequality {
-            Inequality::Lower => level(*p) - Jet::decimal(value),
-            Inequality::Upper => Jet::decimal(value) - level(*p),
-        })
-    };
-    let outer = vec![
-        decide("below the minimum", floor.lo().max(0.0), below.hi()),
-        decide("above the minimum", above.lo(), ceiling.hi()),
-    ];
-    // a counterexample counts only if it surely belongs to the set
-    let inner = [
-        decide("below the minimum", floor.hi().max(0.0), below.lo()),
-        decide("above the minimum", above.hi(), ceiling.lo()),
-    ];
-    let certain = |(outer, inner): (Lemma, Lemma)| match (&outer.outcome, inner.outcome) {
-        (Certified::Proved, _) => outer,
-        (_, refuted @ Certified::Refuted(_)) => Lemma { outcome: refuted, ..outer },
-        (found, _) => Lemma { outcome: Certified::Undecided(found.detail().to_string()), ..outer },
-    };
-    Ok(outer.into_iter().zip(inner).map(certain).collect())
-}
-
-/// `eps0 = min(s/3, 0.02)`, `s = gamma_min - 1`; 0 if that is negative.
-pub fn gap(gamma_min: f64) -> Interval {
-    let third = (Interval::decimal(gamma_min) - Interval::point(1.0)) / Interval::point(3.0);
-    let most = Interval::decimal(0.02);
-    Interval::new(third.lo().min(most.lo()).max(0.0), third.hi().min(most.hi()).max(0.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -570,24 +500,11 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_proved_and_refuted_on_both_sides_of_the_truth() {
-        let verdict = |inequality, value, a, b| assemble(&certify_level(inequality, value, a, b).unwrap()).0;
-        assert_eq!(verdict(Inequality::Upper, 0.0821, 1.0, 1.25), Certified::Proved);
-        assert!(matches!(verdict(Inequality::Upper, 0.08203, 1.0, 1.25), Certified::Refuted(_)));
-        // s = 0.06, eps0 = 0.02: (2 eps0 - eps0^2)^2 / 4 = 3.9204e-4
-        assert_eq!(verdict(Inequality::Lower, 3.92e-4, 1.06, 1.25), Certified::Proved);
-        assert!(matches!(verdict(Inequality::Lower, 3.93e-4, 1.06, 1.25), Certified::Refuted(_)));
-        // the notes' eps0
-        assert!(matches!(verdict(Inequality::Lower, 0.02, 1.06, 1.25), Certified::Refuted(_)));
-    }
-
-    #[test]
     fn bad_intervals_are_named() {
         let message = |a, b| certify_alternation(a, b).unwrap_err().to_string();
         assert_eq!(message(0.0, 1.0), "gamma_min: 0, expected a positive number");
         assert_eq!(message(1.2, 1.1), "gamma_max: 1.1, expected a number that is at least gamma_min = 1.2");
         assert_eq!(message(1.2, 2.1), "gamma_max: 2.1, expected at most 2: above, iterates diverge");
         assert!(certify_alternation(f64::NAN, 1.0).is_err() && largest_gamma_max(1.0, 0.0).is_err());
-        assert!(certify_level(Inequality::Lower, 0.1, 1.0, 1.2).is_err());
     }
 }

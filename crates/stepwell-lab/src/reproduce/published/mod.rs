@@ -118,16 +118,21 @@ fn look_closely(variants: &[Ready], settings: &mut [Setting], watch: &dyn Watch)
     let drawn = variants.first().map(|ready| shapes::plan(&ready.over_seeds)).transpose()?.flatten();
     let mut jobs = Vec::new();
     for (ready, setting) in variants.iter().zip(&*settings) {
+        for (is_published, run) in sensitivity::runs(setting.as_published.as_ref(), &setting.outcomes) {
+            let published = ready.as_published.as_ref().filter(|_| is_published);
+            jobs.extend(sensitivity::jobs(&ready.label, published.unwrap_or(&ready.over_seeds), run.seed));
+        }
         let run = setting.shown().expect("at least one seed");
-        jobs.push(sensitivity::job(&ready.label, ready.as_published.as_ref().unwrap_or(&ready.over_seeds), run.seed));
         jobs.extend(drawn.clone().map(|plan| Job::of_seed(&*ready.label, &ready.over_seeds, run.seed, plan)));
     }
     watch.expects(jobs.len() as u64, "runs once more");
     let mut outcomes = all_ended(ensemble(&jobs, watch)?)?.into_iter();
     let mut next = || outcomes.next().expect("one outcome per job");
     let look = |(ready, setting): (&Ready, &mut Setting)| {
+        let runs = sensitivity::runs(setting.as_published.as_ref(), &setting.outcomes);
+        let twins: Vec<Outcome> = (0..sensitivity::twins(&runs)).map(|_| next()).collect();
+        let sensitivity = sensitivity::worst(&runs, &twins);
         let run = setting.shown_mut().expect("at least one seed");
-        let sensitivity = sensitivity::between(run, &next());
         let shown = drawn.as_ref().map(|_| shapes::shown(&ready.over_seeds, run, next())).transpose()?;
         Ok((sensitivity, shown))
     };

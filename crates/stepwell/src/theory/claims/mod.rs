@@ -1,5 +1,7 @@
 //! Every claim of the notes, as it stands corrected, as a check: by identity, closed form, statistics or certificate.
 
+mod batch_sharpness;
+mod column_norms;
 mod diagonal;
 mod diagonal_bias;
 mod moments;
@@ -84,6 +86,8 @@ pub struct Claim {
     pub source: &'static str,
     /// How it is checked.
     pub method: Method,
+    /// Steps, seeds and scale of what is simulated for it, at the usual number of seeds; empty where nothing is.
+    pub horizon: &'static str,
     /// The documented verdict.
     pub expected: Verdict,
     /// What had to be corrected, in words; empty unless the verdict is [`Verdict::HoldsCorrected`].
@@ -154,6 +158,8 @@ pub fn claims() -> Vec<&'static Claim> {
         diagonal_bias::CLAIMS,
         scaling::CLAIMS,
         stability::CLAIMS,
+        batch_sharpness::CLAIMS,
+        column_norms::CLAIMS,
     ];
     topics.into_iter().flatten().collect()
 }
@@ -176,6 +182,8 @@ mod tests {
         for claim in claims() {
             assert_eq!(claim.correction.is_empty(), claim.expected != Verdict::HoldsCorrected, "{}", claim.name);
             assert_eq!(claim.method == Method::Statistics, claim.seeds.is_some(), "{}", claim.name);
+            let simulated = matches!(claim.method, Method::Statistics | Method::Experiment);
+            assert!(!simulated || claim.horizon.contains(|c: char| c.is_ascii_digit()), "{}", claim.name);
         }
     }
 

@@ -12,8 +12,9 @@ use crate::problem::Problem;
 use crate::run::Run;
 use crate::schedule::Schedule;
 use crate::theory::toy_certificates::{
-    Certified, Inequality, Lemma, assemble, certify_alternation, certify_level, largest_gamma_max, toy_theorem,
+    Certified, Lemma, assemble, certify_alternation, largest_gamma_max, toy_theorem,
 };
+use crate::theory::toy_level::{Inequality, LevelCertificate, certify_level};
 use crate::theory::toy_map::{loss as level, step as h};
 
 const SOURCE: &str = "Andriushchenko et al. 2023, Proposition 2 and its proof";
@@ -24,6 +25,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "with phi = theta/theta_*, gamma = eta theta_*^2 x^2: phi <- phi + gamma phi (1 - phi^2), F = E[x^2] theta_*^4 (1 - phi^2)^2 / 4",
         source: SOURCE,
         method: Method::Identity,
+        horizon: "",
         expected: Verdict::HoldsCorrected,
         correction: "gamma carries theta_*^2 (not theta_*), the sign is a plus, and the scale of F is E[x^2] theta_*^4 (not theta_*^2)",
         seeds: None,
@@ -34,6 +36,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "the law of phi_t is the law of phi_0 pushed forward by the random maps h_gamma: E f(phi_t) is a finite sum for atoms",
         source: SOURCE,
         method: Method::Statistics,
+        horizon: "12 steps, 20,000 seeds, two atoms",
         expected: Verdict::Holds,
         correction: "",
         seeds: Some(Seeds { least: 400, usual: 20_000 }),
@@ -44,6 +47,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "for gamma in [1, 1.25] the interval (0, 1.162) is invariant",
         source: SOURCE,
         method: Method::Certificate,
+        horizon: "",
         expected: Verdict::Holds,
         correction: "",
         seeds: None,
@@ -54,6 +58,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "for any gamma_t in [1+s, 1.25]: some phi_t = 1, or from some t0 on the iterates alternate between (0.65, 1-eps0) and (1+eps0, 1.162), eps0 = min(s/3, 0.02)",
         source: SOURCE,
         method: Method::Certificate,
+        horizon: "",
         expected: Verdict::HoldsCorrected,
         correction: "holds for every sequence, but an iterate may hit 1 exactly; the interval I_3 leads to I_1 or I_2; the bounds of the loss are those of toy-bounds",
         seeds: None,
@@ -64,6 +69,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "for gamma in [1, gamma_max] sides alternate for ever, up to gamma_max = 1.2769..: there h^2 of the critical point is (sqrt 5 - 1) / 2",
         source: "ours; for the interval [1, 1.25] Andriushchenko et al. 2023, Proposition 2",
         method: Method::Certificate,
+        horizon: "",
         expected: Verdict::Holds,
         correction: "",
         seeds: None,
@@ -74,6 +80,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "eps0 theta_*^2 < F < 0.17 theta_*^2 for all t",
         source: SOURCE,
         method: Method::Certificate,
+        horizon: "",
         expected: Verdict::Refuted,
         correction: "",
         seeds: None,
@@ -84,6 +91,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "once the iterates alternate, (2 eps0 - eps0^2)^2 / 4 <= F / (E[x^2] theta_*^4) <= 0.0834, and <= 0.0821 after a visit above 1",
         source: SOURCE,
         method: Method::Certificate,
+        horizon: "",
         expected: Verdict::HoldsCorrected,
         correction: "the lower bound is of order eps0^2, units are E[x^2] theta_*^4, and both hold from t0 on only",
         seeds: None,
@@ -94,6 +102,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "some step size puts every gamma = eta theta_*^2 x^2 into (1, 1.25] iff x_max / x_min < sqrt(1.25)",
         source: "ours",
         method: Method::ClosedForm,
+        horizon: "100,000 steps of one seed, three inputs",
         expected: Verdict::Holds,
         correction: "",
         seeds: None,
@@ -104,6 +113,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         statement: "with x = theta_* = 1, eta = 25/24, theta_0 = 3/5 the first iterate is exactly 1, where all stay",
         source: "ours",
         method: Method::Identity,
+        horizon: "",
         expected: Verdict::Holds,
         correction: "",
         seeds: None,
@@ -223,11 +233,8 @@ fn alternation() -> Finding {
 
 fn bounds_as_written() -> Finding {
     let refuted = |inequality, value| match certify_level(inequality, value, 1.06, 1.25) {
-        Ok(lemmas) => match assemble(&lemmas) {
-            (Certified::Refuted(point), boxes) => Some((point, boxes)),
-            _ => None,
-        },
-        Err(_) => None,
+        Ok(LevelCertificate { outcome: Certified::Refuted(orbit), boxes, .. }) => Some((orbit, boxes)),
+        _ => None,
     };
     // eps0 = 0.02 for s = 0.06; and 0.17 theta_*^2 with theta_* = 3, x = 1: F = 81 (1 - phi^2)^2 / 4 against 1.53
     let lower = refuted(Inequality::Lower, 0.02);
@@ -252,7 +259,7 @@ fn bounds() -> Finding {
         let lowest = 0.25 * (2.0 * eps0 - eps0 * eps0) * (2.0 * eps0 - eps0 * eps0);
         for (inequality, value) in [(Inequality::Lower, lowest * (1.0 - 1e-9)), (Inequality::Upper, 0.0821)] {
             match certify_level(inequality, value, 1.0 + s, 1.25) {
-                Ok(found) => lemmas.extend(found),
+                Ok(found) => lemmas.extend(found.lemmas),
                 Err(error) => return Finding::new(false, Verdict::HoldsCorrected, "", error.to_string()),
             }
         }
