@@ -1,18 +1,23 @@
-//! Statistics over seeds: quantiles, shares with their intervals; distances between samples, fitted slopes, tests.
+//! Statistics over seeds: quantiles, shares, medians and predictions with their intervals; distances between samples, fitted
+//! slopes, tests.
 
 mod binomial;
 mod distance;
 mod fit;
+mod holm;
 mod kolmogorov;
 mod order;
+mod sequence;
 
 use serde::{Deserialize, Serialize};
 
 pub use binomial::{binomial_at_most, clopper_pearson, sign_test};
 pub use distance::{energy_distance, sliced_wasserstein};
 pub use fit::Slope;
+pub use holm::holm;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};
 pub use order::{LEAST_FOR_MEDIAN, LEAST_FOR_PREDICTION, median_interval, prediction_interval};
+pub use sequence::confidence_sequence;
 
 /// Quantile `p` of the finite and infinite values, by linear interpolation between order statistics (type 7 of Hyndman
 /// and Fan). NaN values are left out; NaN if nothing is left.
@@ -57,7 +62,7 @@ impl Band {
     }
 }
 
-/// A share of `hits` in `total` with Wilson's 95% interval.
+/// A share of `hits` in `total` with its exact 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// How many.
@@ -71,18 +76,10 @@ pub struct Share {
 }
 
 impl Share {
-    /// Wilson's score interval at 95% (z = 1.96). Source: Wilson, JASA 22 (1927). `[0, 1]` if `total` is 0.
+    /// With [`clopper_pearson`]'s interval: for a number of runs that was fixed beforehand. Who looks repeatedly and may stop
+    /// takes a [`confidence_sequence`]. `[0, 1]` if `total` is 0.
     pub fn of(hits: usize, total: usize) -> Self {
-        if total == 0 {
-            return Self { hits, total, low: 0.0, high: 1.0 };
-        }
-        let (n, z2) = (total as f64, 1.959_963_984_540_054_f64 * 1.959_963_984_540_054);
-        let p = hits as f64 / n;
-        let center = p + z2 / (2.0 * n);
-        let half = (z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))).sqrt();
-        let scale = 1.0 + z2 / n;
-        let low = if hits == 0 { 0.0 } else { ((center - half) / scale).max(0.0) };
-        let high = if hits == total { 1.0 } else { ((center + half) / scale).min(1.0) };
+        let [low, high] = clopper_pearson(hits, total, 0.05);
         Self { hits, total, low, high }
     }
 
@@ -113,16 +110,5 @@ mod tests {
         assert!(quantile(&[], 0.5).is_nan());
         assert_eq!(quantile(&[f64::INFINITY; 4], 0.3), f64::INFINITY);
         assert_eq!(quantile(&[1.0, f64::INFINITY, f64::INFINITY], 1.0), f64::INFINITY);
-    }
-
-    #[test]
-    fn wilson_interval_of_the_textbook() {
-        // 81 of 263: [0.2553, 0.3662] (Newcombe, Statistics in Medicine 17, 1998, table I)
-        let share = Share::of(81, 263);
-        assert!((share.low - 0.2553).abs() < 5e-5 && (share.high - 0.3662).abs() < 5e-5, "{share:?}");
-        // 0 of 20: [0, 0.1611]
-        let none = Share::of(0, 20);
-        assert_eq!(none.low, 0.0);
-        assert!((none.high - 0.1611).abs() < 5e-5);
     }
 }

@@ -110,7 +110,7 @@ fn tables(sources: &[Source]) -> String {
     }
     out.push_str(
         "</tbody>\n</table></div>\n<p class=\"hint\">Median [10%, 90%] of the runs that did not diverge, where each was recorded last; \
-         shares with 95% Wilson intervals.</p>\n",
+         shares with exact 95% intervals.</p>\n",
     );
     out
 }
