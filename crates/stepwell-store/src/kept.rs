@@ -205,7 +205,8 @@ mod tests {
         let kept = KeptOutcomes::open(&ToTheEnd, &folder, &[]).unwrap();
         for seed in 1..=3 {
             let again = outcome(&ToTheEnd, seed).0;
-            assert_eq!(outcome(&kept, seed), (again, 0));
+            // NaN is not itself, its words are
+            assert_eq!(format!("{:?}", outcome(&kept, seed)), format!("{:?}", (again, 0)));
         }
         // a run of this very call is known, too
         assert_eq!((outcome(&kept, 4).1, outcome(&kept, 4).1), (1, 0));

@@ -1,7 +1,7 @@
 //! A figure of the paper in words and tables.
 
 use stepwell::outcome::Outcome;
-use stepwell::verdict::as_published;
+use stepwell::verdict::{Effect, Observation, as_published};
 use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::published::{Compared, Published, Sensitivity, Variant};
@@ -99,20 +99,37 @@ fn stabilization(found: &Published) -> String {
 }
 
 fn observed(found: &Published) -> String {
-    let mut table = table(&["observation", "between", "in seeds [95%]", "median effect [95%]", "verdict"]);
+    let header = ["observation", "between", "in seeds [95%]", "median effect [95%]", "p", "p, corrected", "verdict"];
+    let mut table = table(&header);
     for observation in &found.observations {
-        let effect = observation.effect.as_ref().map_or("–".into(), |effect| {
-            format!("{} {} [{}, {}]", effect.unit, short(effect.median), short(effect.low), short(effect.high))
-        });
+        let Observation { statement, between, effect, p, corrected_p, family, .. } = observation;
+        let corrected = format!("{} of {family}", short(*corrected_p));
         table.add_row([
-            observation.statement.clone(),
-            observation.between.clone(),
-            share_text(&observation.share),
-            effect,
-            observation.words().into(),
+            statement.clone(),
+            between.clone(),
+            seeds_text(observation),
+            effect.as_ref().map_or("–".into(), Effect::words),
+            short(*p),
+            if p.is_nan() { "–".into() } else { corrected },
+            observation.words(),
         ]);
     }
-    table.trim_fmt()
+    let mut out = table.trim_fmt()
+        + "\nExact sign tests without ties; p-values of the rows about one pair of settings are corrected together, by Holm.";
+    if !found.variants.iter().any(|variant| variant.compared.iter().any(|row| row.series == "test_loss")) {
+        out += "\nThis figure has no test set.";
+    }
+    out
+}
+
+/// In how many seeds it is so, how many are tied, and on how many of all that rests.
+fn seeds_text(observation: &Observation) -> String {
+    let Observation { share, signs, seeds, .. } = observation;
+    let tied = if signs.tied > 0 { format!(", {} tied", signs.tied) } else { String::new() };
+    let of = seeds
+        .filter(|seeds| *seeds != signs.pairs())
+        .map(|seeds| format!(" ({} of {seeds} seeds end in both)", signs.pairs()));
+    format!("{}{tied}{}", share_text(share), of.unwrap_or_default())
 }
 
 /// Which numbers can be reproduced to the digit, from what was measured.

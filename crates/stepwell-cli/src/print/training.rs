@@ -87,7 +87,7 @@ fn observed(observations: &[Observed]) -> String {
             observation.between.clone(),
             medians.map_or("–".into(), |[a, b]| format!("{} → {}", value(a.0), value(b.0))),
             format!("{} of {} [{}, {}]", share.hits, share.total, percent(share.low), percent(share.high)),
-            observation.words().to_string(),
+            observation.words(),
         ]);
     }
     table.trim_fmt()

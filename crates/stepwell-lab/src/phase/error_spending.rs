@@ -49,7 +49,7 @@ mod tests {
         assert_eq!((first.least_seeds(), Attempt::first(0.5).least_seeds()), (72, 6));
         assert_eq!(
             (most_diverged(first, 72), most_diverged(first, 71), most_diverged(first, 200)),
-            (Some(0), None, Some(4))
+            (Some(0), None, Some(3))
         );
         assert!(first.next().least_seeds() > 72);
     }

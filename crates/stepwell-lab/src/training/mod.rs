@@ -9,7 +9,7 @@ mod runs;
 pub use runs::{labeled, setting};
 use stepwell::number::Number;
 use stepwell::statistics::{Share, quantile};
-use stepwell::verdict::{Behavior, Observation};
+use stepwell::verdict::{Behavior, Observation, Signs};
 use stepwell::words::probe_words;
 
 use crate::findings::training::Observed;
@@ -41,9 +41,9 @@ fn smaller(name: &str, statement: String, a: &Setting, b: &Setting) -> Observed 
     let pairs: Vec<(f64, f64)> =
         a.finals(name).into_iter().zip(b.finals(name)).filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect();
     let median = |of: fn(&(f64, f64)) -> f64| Number(quantile(&pairs.iter().map(of).collect::<Vec<_>>(), 0.5));
-    let share = Share::of(pairs.iter().filter(|(a, b)| b < a).count(), pairs.len());
+    let (signs, seeds) = (Signs::smaller(&pairs), a.outcomes.len().min(b.outcomes.len()));
     Observed {
-        observation: Observation::new(statement, format!("{} → {}", a.label, b.label), share, None),
+        observation: Observation::paired(statement, format!("{} → {}", a.label, b.label), seeds, signs, None),
         medians: (!pairs.is_empty()).then(|| [median(|pair| pair.0), median(|pair| pair.1)]),
     }
 }

@@ -1,9 +1,9 @@
-//! A published number beside our own: reproduced, within the distribution, or outside of it.
+//! A published number beside our own: reproduced, within what one more run would give, or outside of it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::percentile_of;
-use crate::words::significant;
+use crate::statistics::{LEAST_FOR_PREDICTION, percentile_of, prediction_interval};
+use crate::words::{percent, significant};
 
 /// How a published value compares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,18 +11,16 @@ use crate::words::significant;
 pub enum Comparison {
     /// The run with the published indices gives the same number, to this many digits.
     Reproduced(u32),
-    /// The value lies in the central 95% of the runs over seeds, with this share of them below it.
+    /// The value lies in the interval that one more run would lie in with a chance of 95%; this share of the runs lies below it.
     Within(f64),
-    /// It lies outside, with this share of the runs below it.
+    /// It lies outside of that, with this share of the runs below it.
     Outside(f64),
-    /// Too few runs ended to tell.
+    /// So few runs ended that they have no such interval.
     TooFew(usize),
     /// No value was published.
     NotPublished,
 }
 
-/// Fewer runs than this tell nothing about a distribution's central 95%.
-const LEAST_RUNS: usize = 10;
 /// Two numbers of double precision that agree to this are the same result.
 const SAME: f64 = 1e-11;
 
@@ -34,21 +32,20 @@ impl Comparison {
         if difference <= half_unit(published).max(SAME) {
             return Self::Reproduced(agreeing_digits(difference, published));
         }
-        let known = over_seeds.iter().filter(|v| !v.is_nan()).count();
-        if known < LEAST_RUNS {
-            return Self::TooFew(known);
-        }
+        let Some([low, high]) = prediction_interval(over_seeds) else {
+            return Self::TooFew(over_seeds.iter().filter(|v| !v.is_nan()).count());
+        };
         let below = percentile_of(published, over_seeds);
-        if (0.025..=0.975).contains(&below) { Self::Within(below) } else { Self::Outside(below) }
+        if (low..=high).contains(&published) { Self::Within(below) } else { Self::Outside(below) }
     }
 
     /// The verdict in words.
     pub fn words(&self) -> String {
         match self {
             Self::Reproduced(digits) => format!("reproduced ({digits} digits)"),
-            Self::Within(below) => format!("within the distribution ({:.0}% below)", 100.0 * below),
-            Self::Outside(below) => format!("outside ({:.0}% below)", 100.0 * below),
-            Self::TooFew(known) => format!("too few runs ({known})"),
+            Self::Within(below) => format!("within ({} of the runs lie below)", percent(*below)),
+            Self::Outside(below) => format!("outside ({} of the runs lie below)", percent(*below)),
+            Self::TooFew(_) => format!("too few (needs {LEAST_FOR_PREDICTION})"),
             Self::NotPublished => "not published".into(),
         }
     }
@@ -87,12 +84,13 @@ mod tests {
 
     #[test]
     fn published_digits_decide() {
-        let seeds: Vec<f64> = (1..=20).map(f64::from).collect();
+        let seeds: Vec<f64> = (1..=40).map(|k| 0.5 * f64::from(k)).collect();
         assert_eq!(Comparison::of(Some(1.53e-4), 1.5342e-4, &seeds), Comparison::Reproduced(2));
         assert_eq!(Comparison::of(Some(200.0), 200.0, &seeds), Comparison::Reproduced(3));
         assert_eq!(Comparison::of(Some(200.0), 201.0, &seeds), Comparison::Outside(1.0));
-        assert_eq!(Comparison::of(Some(10.5), 7.0, &seeds), Comparison::Within(0.5));
-        assert_eq!(Comparison::of(Some(0.5), f64::NAN, &seeds), Comparison::Outside(0.0));
+        assert_eq!(Comparison::of(Some(10.3), 7.0, &seeds), Comparison::Within(0.5));
+        assert_eq!(Comparison::of(Some(0.5), f64::NAN, &seeds), Comparison::Within(0.0125));
+        assert_eq!(Comparison::of(Some(0.4), f64::NAN, &seeds), Comparison::Outside(0.0));
         assert_eq!(Comparison::of(Some(0.5), f64::NAN, &seeds[..3]), Comparison::TooFew(3));
         assert_eq!(Comparison::of(None, 1.0, &seeds), Comparison::NotPublished);
         assert_eq!([6.26e-5, 2.537, 200.0].map(as_published), ["6.26e-5", "2.537", "200"]);

@@ -4,13 +4,17 @@
 mod comparison;
 mod divergence;
 mod drift;
+mod effect;
 mod finding;
 mod pooled;
+mod signs;
 mod stabilization;
 
 pub use comparison::{Comparison, as_published};
 pub use divergence::{Divergence, Sign, divergence};
 pub use drift::{Change, Drift};
-pub use finding::{Effect, Finding, Observation};
+pub use effect::Effect;
+pub use finding::{Finding, Observation};
 pub use pooled::Pooled;
+pub use signs::{Signs, least_pairs};
 pub use stabilization::{Behavior, Stabilization};

@@ -1,25 +1,35 @@
-//! The paper's observations as tests over paired seeds: the loss stabilizes; the longer the step size stays large, the
-//! smaller the test loss, the rank, and the share of features that is left.
+//! The paper's observations as tests over paired seeds: the loss stabilizes; large step sizes, and the longer ones among them,
+//! leave a smaller test loss, rank, and share of features. Which of two settings diverges more often is a question of its own.
 
 use stepwell::statistics::Share;
-use stepwell::verdict::{Behavior, Effect, Finding, Observation, Pooled};
+use stepwell::verdict::{Behavior, Effect, Finding, Observation, Pooled, Signs};
 use stepwell::words::probe_words;
 
 use crate::setting::Setting;
 
-/// All observations that the figure can speak to, in the series `names` that were recorded.
+/// All observations that the figure can speak to, in the series `names` that were recorded. Rows that compare one pair of
+/// settings are corrected together.
 pub fn observations(settings: &[Setting], names: &[String]) -> Vec<Observation> {
     let decays = |setting: &&Setting| setting.timetable.as_ref().is_some_and(|table| !table.decays.is_empty());
     let mut large: Vec<&Setting> = settings.iter().filter(decays).collect();
     large.sort_by_key(|setting| setting.last_large);
     let mut out: Vec<Observation> = large.iter().map(|setting| stabilization(setting)).collect();
-    if let [short, .., long] = large[..] {
+    let small = settings.iter().find(|setting| !decays(setting));
+    let mut compare = |one: &Setting, other: &Setting, what: &str| {
         let claimed = |name: &&String| {
             matches!(name.as_str(), "test_loss" | "rank" | "nonzero")
                 || name.starts_with("feature_sparsity")
                 || name.starts_with("nonzero_share")
         };
-        out.extend(names.iter().filter(claimed).map(|name| shrinks(name, short, long)));
+        let rows = names.iter().filter(claimed).map(|name| shrinks(name, one, other, what)).collect();
+        out.extend(Observation::family(rows));
+        out.push(diverges(one, other, what));
+    };
+    if let (Some(small), Some(long)) = (small, large.last()) {
+        compare(small, long, "at the large step size");
+    }
+    if let [short, .., long] = large[..] {
+        compare(short, long, "the longer the step size stays large");
     }
     out
 }
@@ -29,25 +39,43 @@ fn stabilization(setting: &Setting) -> Observation {
     let Pooled { behavior, drift, runs, .. } = setting.stabilization();
     let stabilized = setting.stabilizations().iter().filter(|run| run.behavior == Behavior::Stabilizes).count();
     let statement = "the loss stabilizes while the step size is large, unless it diverges";
-    let effect = Effect { unit: "drift, factor".into(), median: drift.factor, low: drift.low, high: drift.high };
+    let is_interval = drift.low > 0.0 && drift.high.is_finite();
+    let (low, high) = if is_interval { (drift.low, drift.high) } else { (drift.factor, drift.factor) };
+    let effect = Effect { unit: "drift, factor".into(), median: drift.factor, low, high, is_interval };
     let finding = match behavior {
         Behavior::Stabilizes => Finding::Holds,
         Behavior::Flat | Behavior::CannotTell | Behavior::TooShort => Finding::CannotTell,
         _ => Finding::DoesNotHold,
     };
     let share = Share::of(stabilized, runs);
-    Observation { finding, ..Observation::new(statement, &*setting.label, share, (runs > 0).then_some(effect)) }
+    let row = Observation::new(statement, &*setting.label, share, (runs > 0).then_some(effect));
+    // the drift decides, not the shares of single runs
+    Observation { finding, p: f64::NAN, corrected_p: f64::NAN, ..row }
 }
 
-/// Whether the last value of a series is smaller where the step size was large for longer, seed by seed; pairs of which
-/// one diverged are left out.
-fn shrinks(name: &str, short: &Setting, long: &Setting) -> Observation {
+/// Whether the last value of a series is smaller in the second setting, seed by seed; pairs of which one diverged are left out.
+fn shrinks(name: &str, one: &Setting, other: &Setting, what: &str) -> Observation {
     let pairs: Vec<(f64, f64)> =
-        short.finals(name).into_iter().zip(long.finals(name)).filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect();
-    let share = Share::of(pairs.iter().filter(|(a, b)| b < a).count(), pairs.len());
+        one.finals(name).into_iter().zip(other.finals(name)).filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect();
     let is_loss = name.ends_with("loss");
     let sizes: Vec<f64> = pairs.iter().map(|(a, b)| if is_loss { b / a } else { b - a }).collect();
     let effect = Effect::of(if is_loss { "ratio" } else { "difference" }, &sizes);
-    let statement = format!("the longer, the smaller the {}", probe_words(name));
-    Observation::new(statement, format!("{} → {}", short.label, long.label), share, effect)
+    let statement = format!("smaller {} {what}", probe_words(name));
+    Observation::paired(statement, between(one, other), seeds(one, other), Signs::smaller(&pairs), effect)
+}
+
+/// Whether more seeds diverge in the second setting only than in the first one only.
+fn diverges(one: &Setting, other: &Setting, what: &str) -> Observation {
+    let runs = one.outcomes.iter().zip(&other.outcomes).filter(|(a, b)| a.has_ended() && b.has_ended());
+    let pairs: Vec<(bool, bool)> = runs.map(|(a, b)| (a.diverged(), b.diverged())).collect();
+    let statement = format!("diverges more often {what}");
+    Observation::paired(statement, between(one, other), seeds(one, other), Signs::oftener(&pairs), None)
+}
+
+fn between(one: &Setting, other: &Setting) -> String {
+    format!("{} → {}", one.label, other.label)
+}
+
+fn seeds(one: &Setting, other: &Setting) -> usize {
+    one.outcomes.len().min(other.outcomes.len())
 }
