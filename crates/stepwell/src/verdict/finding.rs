@@ -58,9 +58,11 @@ pub struct Observation {
     pub share: Share,
     /// Its size over the seeds that could tell, tied ones included; `None` where there are none.
     pub effect: Option<Effect>,
-    /// The p-value of the exact sign test.
+    /// The p-value of the exact sign test; NaN where something else decides.
+    #[serde(with = "crate::number")]
     pub p: f64,
     /// The same after Holm's correction within its family.
+    #[serde(with = "crate::number")]
     pub corrected_p: f64,
     /// The number of tests that were corrected together.
     pub family: usize,
