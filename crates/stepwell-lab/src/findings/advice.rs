@@ -20,7 +20,7 @@ pub struct Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Large {
-    /// Its runs end better than the best constant step size's: the 95% interval of the ratio lies below 1.
+    /// Its runs end better than the best constant step size's: the 95% interval of the ratio ends below 0.98.
     Helps,
     /// They end neither better nor worse.
     MakesNoDifference,
@@ -56,6 +56,9 @@ pub struct Constant {
     /// The median of the quantity that is optimized, after the last step.
     #[serde(with = "stepwell::number")]
     pub median: f64,
+    /// The median training loss, at least `1e-12` of that at the start.
+    #[serde(with = "stepwell::number")]
+    pub train_loss: f64,
 }
 
 /// A schedule with the evidence for it: the runs of the large steps and of the reference are the settings `large steps` and
@@ -70,7 +73,7 @@ pub struct Advice {
     pub small_steps: Thresholds,
     /// The step size that theory forbids to exceed, for linear models with a square loss.
     pub bound: Option<f64>,
-    /// The largest step size, kept throughout, at which no run of the search diverged.
+    /// The largest step size, kept throughout, at which hardly a run of the search diverged.
     pub edge: f64,
     /// The quantity that is optimized: the median of this series after the last step.
     pub optimized: String,

@@ -66,7 +66,7 @@ fn a_network_with_one_input_is_drawn_as_a_function() {
         assert!(variant.compared.iter().all(|compared| compared.published_indices.is_none()));
     }
     let between = "decay at 2% → decay at 50%";
-    assert_eq!(published.observations.iter().filter(|observation| observation.between == between).count(), 3);
+    assert_eq!(published.observations.iter().filter(|observation| observation.between == between).count(), 4);
 }
 
 #[test]
