@@ -4,6 +4,7 @@ Usage: events.py STEPWELL, with a Python that has tensorboard.
 """
 
 import hashlib
+import json
 import math
 import struct
 import subprocess
@@ -76,6 +77,9 @@ def main(program):
             wanted.setdefault(seed, {}).setdefault(series, []).append((int(step), value))
         folders = sorted((work / "logs").glob("*/*"))
         assert sorted(folder.name for folder in folders) == sorted(wanted), folders
+        # a loss that is too large is noticed before a number overflows, up to which the run is recorded
+        runs = json.loads((work / "many" / "summary.json").read_text())["settings"][0]["runs"]
+        noticed = {str(run["seed"]): run["divergence"]["step"] for run in runs if "divergence" in run}
         count = special = diverged = 0
         for folder in folders:
             events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
@@ -92,7 +96,7 @@ def main(program):
                     count += 1
             if "diverged" in tags:
                 (event,) = events.Scalars("diverged")
-                assert event.value == 1 and event.step >= max(step for step, _ in wanted[folder.name]["train_loss"])
+                assert event.value == 1 and event.step == noticed[folder.name]
                 diverged += 1
         assert special >= len(SPECIAL) and 0 < diverged < len(folders), (special, diverged)
         print(f"event files: TensorBoard reads {count} values of {len(folders)} runs, {special} special ones, {diverged} diverged runs")
