@@ -121,7 +121,7 @@ probes! {
     Bouncing = "bouncing", Run;
     /// The parameters: a row of p numbers in their flat order.
     Parameters = "parameters", Row(|_, theta| Some(theta.to_vec()));
-    /// What a model with one input computes: a row of 401 values on [`predictor_grid`](crate::metrics::predictor_grid).
+    /// What a model with one input computes: a row of 401 values on [`predictor_grid`].
     Predictor = "predictor", Row(predictor);
     /// The first layer's neurons as points `w_j |a_j|` in the space of inputs: a row of m d numbers.
     Neurons = "neurons", Row(|problem, theta| Some(problem.model.network()?.neurons(theta)?.as_slice().to_vec()));
