@@ -171,12 +171,12 @@ pub trait Watch: Sync {
     /// What the watcher could not do.
     fn look(&self, job: &Job<'_>, run: &dyn Drive, pace: &mut Pace) -> Result<Next, LabError>;
 
-    /// A run has ended, or was stopped.
+    /// A run has ended with this outcome, or was stopped.
     ///
     /// # Errors
     /// What the watcher could not do.
-    fn ended(&self, job: &Job<'_>, run: &dyn Drive, pace: &Pace) -> Result<(), LabError> {
-        let _ = (job, run, pace);
+    fn ended(&self, job: &Job<'_>, run: &dyn Drive, outcome: &Outcome, pace: &Pace) -> Result<(), LabError> {
+        let _ = (job, run, outcome, pace);
         Ok(())
     }
 
@@ -220,11 +220,11 @@ pub fn drive(job: &Job<'_>, run: &mut dyn Drive, watch: &dyn Watch) -> Result<Ou
         // a run that was over when it was taken up still records its end
         run.advance(0);
     }
-    watch.ended(job, run, &pace)?;
     let mut outcome = run.outcome();
     if !job.keeps_parameters {
         outcome.parameters = Vec::new();
     }
+    watch.ended(job, run, &outcome, &pace)?;
     Ok(outcome)
 }
 

@@ -97,6 +97,12 @@ impl Setting {
         self.outcomes.iter().map(|run| run.last(series)).collect()
     }
 
+    /// The same beside those of another setting, run by run, where both have a value.
+    pub fn paired_finals(&self, other: &Self, series: &str) -> Vec<(f64, f64)> {
+        let pairs = self.finals(series).into_iter().zip(other.finals(series));
+        pairs.filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect()
+    }
+
     /// Their median and quantiles, over the runs that did not diverge.
     pub fn band(&self, series: &str) -> Band {
         Band::of(&self.finals(series))

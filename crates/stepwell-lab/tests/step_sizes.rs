@@ -146,8 +146,8 @@ impl Watch for Remembers {
         Ok(Next::Go(777))
     }
 
-    fn ended(&self, job: &Job<'_>, run: &dyn Drive, _: &Pace) -> Result<(), LabError> {
-        self.0.lock().unwrap().0.insert(job.description.clone(), run.outcome());
+    fn ended(&self, job: &Job<'_>, _: &dyn Drive, outcome: &Outcome, _: &Pace) -> Result<(), LabError> {
+        self.0.lock().unwrap().0.insert(job.description.clone(), outcome.clone());
         Ok(())
     }
 }

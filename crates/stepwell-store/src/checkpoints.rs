@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use stepwell::container::Container;
+use stepwell::outcome::Outcome;
 use stepwell_lab::drive::{Drive, Job, Next, Pace, Watch};
 use stepwell_lab::error::LabError;
 
@@ -163,7 +164,7 @@ pub fn steps_taken(folder: &Path) -> Option<u64> {
 }
 
 impl Watch for Checkpoints<'_> {
-    fn known(&self, job: &Job<'_>) -> Result<Option<stepwell::outcome::Outcome>, LabError> {
+    fn known(&self, job: &Job<'_>) -> Result<Option<Outcome>, LabError> {
         self.inner.known(job)
     }
 
@@ -188,12 +189,12 @@ impl Watch for Checkpoints<'_> {
         self.inner.look(job, run, pace)
     }
 
-    fn ended(&self, job: &Job<'_>, run: &dyn Drive, pace: &Pace) -> Result<(), LabError> {
+    fn ended(&self, job: &Job<'_>, run: &dyn Drive, outcome: &Outcome, pace: &Pace) -> Result<(), LabError> {
         let took = pace.began.map_or(0.0, |began| self.clock.seconds() - began);
         if took >= self.short || (self.place)(job).join(FILE).exists() {
             self.write(job, run)?;
         }
-        self.inner.ended(job, run, pace)
+        self.inner.ended(job, run, outcome, pace)
     }
 
     fn starts_more(&self) -> bool {

@@ -119,16 +119,12 @@ impl Watch for KeptOutcomes<'_> {
         self.inner.look(job, run, pace)
     }
 
-    fn ended(&self, job: &Job<'_>, run: &dyn Drive, pace: &Pace) -> Result<(), LabError> {
-        let mut outcome = run.outcome();
+    fn ended(&self, job: &Job<'_>, run: &dyn Drive, outcome: &Outcome, pace: &Pace) -> Result<(), LabError> {
         // rows of numbers would take more room than time
         if outcome.has_ended() && outcome.records.series.iter().all(|series| series.width == 1) {
-            if !job.keeps_parameters {
-                outcome.parameters = Vec::new();
-            }
-            self.keep(self.identity(job), outcome)?;
+            self.keep(self.identity(job), outcome.clone())?;
         }
-        self.inner.ended(job, run, pace)
+        self.inner.ended(job, run, outcome, pace)
     }
 
     fn starts_more(&self) -> bool {

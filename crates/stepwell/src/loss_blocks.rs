@@ -1,5 +1,7 @@
 //! What verdicts on the loss rest on: its means over fixed blocks of the run, and the scales to compare them with.
 
+use crate::dynamics::{PHASE_BLOCKS, REST_BLOCKS};
+
 /// The loss of a run in blocks: of its large phase, the steps before the step size falls for the first time, and of the rest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LossBlocks {
@@ -34,11 +36,11 @@ impl LossBlocks {
     pub fn of_records(steps: &[u64], losses: &[f64], last_large: u64, ended: bool) -> Self {
         let large = steps.partition_point(|step| *step <= last_large);
         let (before, after) = losses.split_at(large.min(losses.len()));
-        let (large, bounds) = grouped(before, 64);
+        let (large, bounds) = grouped(before, PHASE_BLOCKS);
         Self {
             ends: bounds.iter().map(|bound| steps[bound - 1] + 1).collect(),
             large,
-            rest: grouped(after, 16).0,
+            rest: grouped(after, REST_BLOCKS).0,
             last_large,
             complete: ended || after.len() > 1,
             scale: losses.first().copied().filter(|first| *first > 0.0).unwrap_or(f64::INFINITY),

@@ -217,15 +217,14 @@ impl<M: Model, D: Dynamics> Run<M, D> {
         let factor = one_term(&self.problem);
         let [large, rest] =
             self.state.sampled.means(self.step).map(|means| means.iter().map(|m| factor * m).collect::<Vec<_>>());
-        let mut end = 0;
-        let mut ends: Vec<u64> = Vec::new();
-        for steps in self.state.sampled.steps_per_block().into_iter().filter(|steps| *steps > 0).take(large.len()) {
-            end += steps;
-            ends.push(end);
-        }
+        let taken = self.state.sampled.steps_per_block().into_iter().filter(|steps| *steps > 0).take(large.len());
+        let ends = taken.scan(0, |end, steps| {
+            *end += steps;
+            Some(*end)
+        });
         LossBlocks {
+            ends: ends.collect(),
             large,
-            ends,
             rest,
             last_large,
             complete: self.step > last_large,

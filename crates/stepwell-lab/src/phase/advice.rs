@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use stepwell::metrics::Thresholds;
+use stepwell::outcome::Outcome;
+use stepwell::spec::Spec;
 use stepwell::statistics::{Share, quantile};
 use stepwell::verdict::{Behavior, Effect};
 use stepwell::words::{percent, short};
@@ -13,6 +16,7 @@ use super::scan::scan;
 use crate::drive::Watch;
 use crate::error::LabError;
 use crate::findings::advice::{Advice, Constant, Large, LargeSteps, Question};
+use crate::findings::phase::Fate;
 
 /// Each question has seeds of its own: those that chose a schedule do not judge it.
 const SCREENING: u64 = 1;
@@ -60,8 +64,9 @@ pub(super) fn work_out(
     let optimized = if protocol.has_test()? { "test_loss" } else { "train_loss" };
     let constant = protocol.without_decay();
     let search = Search { constant, question, deterministic, optimized, watch };
-    let bound = protocol.bound()?;
-    let edge = search.edge(bound)?;
+    let small_steps = protocol.small_step_thresholds()?;
+    let bound = protocol.bound(small_steps);
+    let edge = search.edge(small_steps, bound)?;
     let constants = search.constants(edge)?;
     let best = constants.iter().min_by(|a, b| a.median.total_cmp(&b.median));
     let best = *best.ok_or_else(|| LabError::Failed("no constant step size that was tried converges".into()))?;
@@ -82,7 +87,7 @@ pub(super) fn work_out(
     let advice = Advice {
         question,
         deterministic,
-        small_steps: protocol.small_step_thresholds()?,
+        small_steps,
         bound,
         edge,
         optimized: optimized.into(),
@@ -93,7 +98,7 @@ pub(super) fn work_out(
         diverge_at_most: tested.diverge_at_most,
         ratio,
         train_ratio,
-        spec: stepwell::spec::Spec { title: Some(title), ..spec }.to_toml(),
+        spec: Spec { title: Some(title), ..spec }.to_toml(),
         large_runs: tested.point.evidence(&series),
         constant_runs: reference.evidence(&series),
         series,
@@ -159,12 +164,12 @@ impl Search<'_> {
     }
 
     /// The largest step size, kept throughout, at which hardly a screening run diverges, and which theory allows.
-    fn edge(&self, bound: Option<f64>) -> Result<f64, LabError> {
+    fn edge(&self, small_steps: Thresholds, bound: Option<f64>) -> Result<f64, LabError> {
         let none = |eta: f64| -> Result<bool, LabError> {
             let seeds = self.seeds(SCREENING, SCREENED);
             Ok(self.measure(&self.constant, eta, seeds, 0)?.diverged().hits <= MAY_DIVERGE)
         };
-        let found = scan(&self.constant, SCREENING, self.watch)?;
+        let found = scan(&self.constant, small_steps, SCREENING, self.watch)?;
         let Some(all) = found.all else {
             let why = "no step size that was tried diverges; there is nothing to advise against";
             return Err(LabError::Failed(why.into()));
@@ -197,7 +202,7 @@ impl Search<'_> {
             let point = self.measure(&protocol, step_size, self.seeds(CHOOSING, CHOSEN), 0)?;
             let (diverged, median) = (point.diverged(), point.end(self.optimized).median);
             if diverged.hits == 0 && !median.is_nan() {
-                let train_loss = point.end("train_loss").median.max(NO_LOSS * point.first_loss());
+                let train_loss = point.end("train_loss").median.max(no_loss(&point));
                 found.push(Constant { step_size, diverged, median, train_loss });
             }
             // on, while smaller steps are still better
@@ -264,8 +269,9 @@ impl Search<'_> {
         let spec = tested.choice.protocol(&self.constant).spec_at(step_size)?;
         let setting = &tested.point.setting;
         let stabilization = setting.stabilization();
-        let from: Vec<f64> = tested.point.stabilized().map(|found| found.from as f64).collect();
-        let from = quantile(&from, 0.5);
+        let stabilized = |run: &&Outcome| Fate::of(run.diverged(), run.stabilization.behavior) == Fate::Stabilizes;
+        let from = setting.outcomes.iter().filter(stabilized).map(|run| run.stabilization.from as f64);
+        let from = quantile(&from.collect::<Vec<_>>(), 0.5);
         let window = (stabilization.behavior == Behavior::Stabilizes && from.is_finite())
             .then_some((from.ceil() as u64, setting.last_large));
         let warmup_from = spec.schedule.warmup.as_ref().map(|_| spec.schedule.step_size);
@@ -273,12 +279,15 @@ impl Search<'_> {
     }
 }
 
-/// The values after the last step of the large steps over those of the reference, seed by seed, where both survive. Losses
-/// below `1e-12` of the first are equal.
+/// Losses below this are equal.
+fn no_loss(point: &Point) -> f64 {
+    NO_LOSS * point.first_loss()
+}
+
+/// The losses after the last step of the large steps over those of the reference, seed by seed, where both survive.
 fn ratios(name: &str, large: &Point, constant: &Point) -> Vec<f64> {
-    let none = if name.ends_with("loss") { NO_LOSS * large.first_loss() } else { 0.0 };
-    let value =
-        |run: &stepwell::outcome::Outcome| if run.diverged() { f64::NAN } else { run.end_value(name).max(none) };
+    let none = no_loss(large);
+    let value = |run: &Outcome| if run.diverged() { f64::NAN } else { run.end_value(name).max(none) };
     let pairs = large.setting.outcomes.iter().zip(&constant.setting.outcomes);
     pairs.map(|(a, b)| value(a) / value(b)).filter(|ratio| !ratio.is_nan()).collect()
 }
@@ -286,7 +295,7 @@ fn ratios(name: &str, large: &Point, constant: &Point) -> Vec<f64> {
 fn judge(optimized: &str, ratios: [&Option<Effect>; 2], large: &Point, constant: &Point) -> Large {
     let [Some(ratio), Some(train)] = ratios else { return Large::DoesNotHelp };
     let of_medians = |name: &str| {
-        let none = NO_LOSS * large.first_loss();
+        let none = no_loss(large);
         large.end(name).median.max(none) / constant.end(name).median.max(none)
     };
     let worse = ratio.low > 1.0 || ratio.median > WORSE || of_medians(optimized) > WORSE;

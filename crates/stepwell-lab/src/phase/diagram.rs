@@ -37,7 +37,7 @@ pub fn diagram(
     let sizes = match sizes {
         Some(sizes) => sizes,
         None => {
-            let (low, high) = range(protocol, watch)?;
+            let (low, high) = range(protocol, small_steps, watch)?;
             StepSizes { low, high, count: DEFAULT_COUNT }
         }
     };

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use stepwell::metrics::Thresholds;
+
 use super::point::Point;
 use super::protocol::Protocol;
 use super::scan::{Scan, scan};
@@ -43,8 +45,12 @@ const LEAST_GAP: f64 = 0.004;
 const BEYOND: f64 = 1.7;
 
 /// From a quarter of the smallest threshold to beyond where all of some runs diverge; 1000 times as far where none does.
-pub(super) fn range(protocol: &Protocol<'_>, watch: &dyn Watch) -> Result<(f64, f64), LabError> {
-    let Scan { none, all } = scan(protocol, 1, watch)?;
+pub(super) fn range(
+    protocol: &Protocol<'_>,
+    small_steps: Thresholds,
+    watch: &dyn Watch,
+) -> Result<(f64, f64), LabError> {
+    let Scan { none, all } = scan(protocol, small_steps, 1, watch)?;
     Ok((none, all.map_or(1e3 * none, |all| BEYOND * all)))
 }
 

@@ -10,7 +10,6 @@ use stepwell::probe::Probe;
 use stepwell::record::{Entry, RecordPlan};
 use stepwell::spec::{ModelSpec, Prepared, Spec};
 use stepwell::statistics::{Band, Share, quantile};
-use stepwell::verdict::Stabilization;
 use stepwell::words::short;
 
 use super::protocol::Protocol;
@@ -28,8 +27,6 @@ pub(super) struct Point {
     pub(super) setting: Setting,
     /// What became of each.
     pub(super) shares: Shares,
-    /// What the loss of each did in the large phase, with its fate.
-    found: Vec<(Fate, Stabilization)>,
     /// So many of the first runs were looked at more closely.
     closer: usize,
 }
@@ -62,13 +59,9 @@ impl Point {
     }
 
     pub(super) fn new(step_size: f64, setting: Setting, closer: usize) -> Self {
-        let one = |run: &Outcome| {
-            let stabilization = run.stabilization;
-            (Fate::of(run.diverged(), stabilization.behavior), stabilization)
-        };
-        let found: Vec<_> = setting.outcomes.iter().map(one).collect();
-        let shares = Shares::of(&found.iter().map(|(fate, _)| *fate).collect::<Vec<_>>());
-        Self { step_size, setting, shares, found, closer }
+        let fate = |run: &Outcome| Fate::of(run.diverged(), run.stabilization.behavior);
+        let shares = Shares::of(&setting.outcomes.iter().map(fate).collect::<Vec<_>>());
+        Self { step_size, setting, shares, closer }
     }
 
     /// Diverged runs.
@@ -76,15 +69,10 @@ impl Point {
         self.shares.diverges
     }
 
-    /// The runs that stabilize.
-    pub(super) fn stabilized(&self) -> impl Iterator<Item = &Stabilization> {
-        self.found.iter().filter(|(fate, _)| *fate == Fate::Stabilizes).map(|(_, stabilization)| stabilization)
-    }
-
     /// The level of the loss in the large phase, over the runs that did not diverge.
     pub(super) fn level(&self) -> Band {
-        let survivors = self.found.iter().filter(|(fate, _)| *fate != Fate::Diverges);
-        Band::of(&survivors.map(|(_, stabilization)| stabilization.level).collect::<Vec<_>>())
+        let survivors = self.setting.outcomes.iter().filter(|run| !run.diverged());
+        Band::of(&survivors.map(|run| run.stabilization.level).collect::<Vec<_>>())
     }
 
     /// The median loss at the start.

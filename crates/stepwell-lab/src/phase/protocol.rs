@@ -151,14 +151,14 @@ impl<'a> Protocol<'a> {
         self.thresholds(|session, moments| session.landscape().small_step_thresholds(session.theta(), moments))
     }
 
-    /// The smallest threshold of the step size that is known, at the starts or at the solution that small steps lead to, in the
-    /// spec's unit.
+    /// The smallest threshold of the step size that is known, at the starts or at the solution that small steps lead to, with
+    /// the thresholds `small_steps`, in the spec's unit.
     ///
     /// # Errors
     /// If none can be computed.
-    pub(super) fn smallest_threshold(&self) -> Result<f64, LabError> {
+    pub(super) fn smallest_threshold(&self, small_steps: Thresholds) -> Result<f64, LabError> {
         let at_start = self.thresholds(|session, moments| session.landscape().thresholds(session.theta(), moments))?;
-        let found = [at_start, self.small_step_thresholds()?];
+        let found = [at_start, small_steps];
         let known = found.iter().flat_map(|t| [t.gradient_descent, t.mean_square]);
         let smallest = known.filter(|value| *value > 0.0 && value.is_finite()).fold(f64::INFINITY, f64::min);
         let unknown = "no threshold of the step size can be computed, at the start or where small steps lead to; give a range \
@@ -167,17 +167,11 @@ impl<'a> Protocol<'a> {
     }
 
     /// The step size that the mean loss must not exceed, whatever the start: for linear models with a square loss the mean-square
-    /// threshold, or `2/lambda_max` where there are no batches. Those models have one Hessian everywhere.
-    ///
-    /// # Errors
-    /// If the data cannot be drawn.
-    pub(super) fn bound(&self) -> Result<Option<f64>, LabError> {
-        if self.spec.model != ModelSpec::Linear || !self.spec.loss.is_square() {
-            return Ok(None);
-        }
-        let Thresholds { gradient_descent, mean_square } = self.small_step_thresholds()?;
-        let known = [mean_square, gradient_descent].into_iter().find(|value| *value > 0.0 && value.is_finite());
-        Ok(known)
+    /// threshold, or `2/lambda_max` where there are no batches. Those models have one Hessian everywhere, that of `small_steps`.
+    pub(super) fn bound(&self, small_steps: Thresholds) -> Option<f64> {
+        let known = |value: &f64| *value > 0.0 && value.is_finite();
+        let found = [small_steps.mean_square, small_steps.gradient_descent].into_iter().find(known);
+        found.filter(|_| self.spec.model == ModelSpec::Linear && self.spec.loss.is_square())
     }
 
     /// Whether all seeds are one and the same run.

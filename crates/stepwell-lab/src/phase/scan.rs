@@ -1,5 +1,7 @@
 //! A coarse scan of step sizes: where runs begin to diverge, and where all of them do.
 
+use stepwell::metrics::Thresholds;
+
 use super::point::Point;
 use super::protocol::Protocol;
 use crate::drive::Watch;
@@ -24,13 +26,18 @@ pub(super) struct Scan {
 
 /// Goes up from a quarter of the smallest threshold that the data have, at the start and at the solution of small steps; down
 /// first, if runs diverge there.
-pub(super) fn scan(protocol: &Protocol<'_>, first_seed: u64, watch: &dyn Watch) -> Result<Scan, LabError> {
+pub(super) fn scan(
+    protocol: &Protocol<'_>,
+    small_steps: Thresholds,
+    first_seed: u64,
+    watch: &dyn Watch,
+) -> Result<Scan, LabError> {
     let diverging = |eta: f64| -> Result<(usize, usize), LabError> {
         watch.expects(SCOUTS, "runs that look for the range");
         let share = Point::measure(protocol, eta, first_seed..first_seed + SCOUTS, 0, watch)?.diverged();
         Ok((share.hits, share.total))
     };
-    let mut none = 0.25 * protocol.smallest_threshold()?;
+    let mut none = 0.25 * protocol.smallest_threshold(small_steps)?;
     let mut down = 0;
     while diverging(none)?.0 > 0 {
         none /= FACTOR * FACTOR;

@@ -38,8 +38,7 @@ fn stabilization(late: &Setting) -> Observed {
 
 /// Whether the last value of a series is smaller in the second setting, seed by seed; pairs of which one diverged are left out.
 fn smaller(name: &str, statement: String, a: &Setting, b: &Setting) -> Observed {
-    let pairs: Vec<(f64, f64)> =
-        a.finals(name).into_iter().zip(b.finals(name)).filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect();
+    let pairs = a.paired_finals(b, name);
     let median = |of: fn(&(f64, f64)) -> f64| Number(quantile(&pairs.iter().map(of).collect::<Vec<_>>(), 0.5));
     let (signs, seeds) = (Signs::smaller(&pairs), a.outcomes.len().min(b.outcomes.len()));
     Observed {

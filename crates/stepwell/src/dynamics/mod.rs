@@ -12,7 +12,7 @@ mod sgd;
 pub use gradient_descent::GradientDescent;
 pub use label_noise::LabelNoise;
 pub use mini_batch::{BatchRule, MiniBatch};
-pub use sampled_loss::{BLOCKS, PHASE_BLOCKS, SampledLoss};
+pub use sampled_loss::{BLOCKS, PHASE_BLOCKS, REST_BLOCKS, SampledLoss};
 pub use sampler::{IndexSource, Sampler};
 pub use sde::{Equation, Grid, Normalization, Scheme, Sde};
 pub use sgd::Sgd;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::drift::{Change, Drift};
+use crate::dynamics::PHASE_BLOCKS;
 use crate::loss_blocks::LossBlocks;
 use crate::run::Status;
 
@@ -43,8 +44,6 @@ impl Sign {
 
 /// A loss that grows at the end of the large phase is a divergence above this multiple of S.
 const GROWN: f64 = 10.0;
-/// Blocks are never fewer where growth is told.
-const LEAST_BLOCKS: usize = 64;
 
 /// Whether a run of this status and these losses diverged.
 ///
@@ -62,6 +61,6 @@ pub fn divergence(status: Status, loss: &LossBlocks) -> Option<Divergence> {
     let (blocks, quarter) = (loss.large.len(), loss.large.len() / 4);
     let last = &loss.large[blocks - quarter..];
     let grown = last.iter().sum::<f64>() > GROWN * loss.scale * quarter as f64;
-    let grows = blocks >= LEAST_BLOCKS && loss.complete && grown && Drift::of(last).change() == Change::Rises;
+    let grows = blocks >= PHASE_BLOCKS && loss.complete && grown && Drift::of(last).change() == Change::Rises;
     grows.then_some(Divergence { step: loss.last_large, by: Sign::Growth })
 }

@@ -106,7 +106,7 @@ impl Watch for Bar<'_> {
         Ok(if interrupt::stopped() { Next::Stop } else { Next::Go(1) })
     }
 
-    fn ended(&self, _: &Job<'_>, _: &dyn Drive, _: &Pace) -> Result<(), LabError> {
+    fn ended(&self, _: &Job<'_>, _: &dyn Drive, _: &Outcome, _: &Pace) -> Result<(), LabError> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.iter().for_each(|shown| shown.bar.finish_and_clear());
         Ok(())

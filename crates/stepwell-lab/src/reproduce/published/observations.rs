@@ -37,7 +37,6 @@ pub fn observations(settings: &[Setting], names: &[String]) -> Vec<Observation> 
 /// The verdict on the setting decides; runs that diverged meanwhile, or were too short, are left out. Effect: its drift.
 fn stabilization(setting: &Setting) -> Observation {
     let Pooled { behavior, drift, runs, .. } = setting.stabilization();
-    let stabilized = setting.stabilizations().iter().filter(|run| run.behavior == Behavior::Stabilizes).count();
     let statement = "the loss stabilizes while the step size is large, unless it diverges";
     let is_interval = drift.low > 0.0 && drift.high.is_finite();
     let (low, high) = if is_interval { (drift.low, drift.high) } else { (drift.factor, drift.factor) };
@@ -47,7 +46,7 @@ fn stabilization(setting: &Setting) -> Observation {
         Behavior::Flat | Behavior::CannotTell | Behavior::TooShort => Finding::CannotTell,
         _ => Finding::DoesNotHold,
     };
-    let share = Share::of(stabilized, runs);
+    let share = Share::of(setting.levels().len(), runs);
     let row = Observation::new(statement, &*setting.label, share, (runs > 0).then_some(effect));
     // the drift decides, not the shares of single runs
     Observation { finding, p: f64::NAN, corrected_p: f64::NAN, ..row }
@@ -55,8 +54,7 @@ fn stabilization(setting: &Setting) -> Observation {
 
 /// Whether the last value of a series is smaller in the second setting, seed by seed; pairs of which one diverged are left out.
 fn shrinks(name: &str, one: &Setting, other: &Setting, what: &str) -> Observation {
-    let pairs: Vec<(f64, f64)> =
-        one.finals(name).into_iter().zip(other.finals(name)).filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect();
+    let pairs = one.paired_finals(other, name);
     let is_loss = name.ends_with("loss");
     let sizes: Vec<f64> = pairs.iter().map(|(a, b)| if is_loss { b / a } else { b - a }).collect();
     let effect = Effect::of(if is_loss { "ratio" } else { "difference" }, &sizes);
