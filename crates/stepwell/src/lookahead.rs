@@ -4,6 +4,7 @@ use crate::linalg::lanes;
 use crate::metrics::sign_changes;
 use crate::rng::{Purpose, Stream};
 use crate::run::{Runner, Status};
+use crate::statistics::students_t;
 
 /// Relative distance of the copies in [`lyapunov`].
 const SEPARATION: f64 = 1e-5;
@@ -15,8 +16,8 @@ const LOOKS: u64 = 32;
 const ALIGNED: f64 = 0.99;
 /// A direction that is slower than the one measured shows once the measured one has shrunk by so many factors of e.
 const SEEN: f64 = 5.0;
-/// The 97.5% quantiles of Student's t with 2, 3, .. degrees of freedom.
-const STUDENT: [f64; 6] = [4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
+/// The second half is divided in so many blocks at most.
+const BLOCKS: u64 = 8;
 
 /// A Lyapunov exponent with its 95% interval; NaN where it is not resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,10 +138,10 @@ impl Look {
 
 /// The exponent from what was seen.
 fn exponent(looks: &[Look]) -> Exponent {
-    let (Some(last), most) = (looks.last(), STUDENT.len() + 2) else { return Exponent::NOT_RESOLVED };
+    let Some(last) = looks.last() else { return Exponent::NOT_RESOLVED };
     let after = |step: u64| looks.partition_point(|look| look.step < step);
     let mut ends: Vec<usize> =
-        (0..=most as u64).map(|k| after(last.step / 2 + (last.step - last.step / 2) * k / most as u64)).collect();
+        (0..=BLOCKS).map(|k| after(last.step / 2 + (last.step - last.step / 2) * k / BLOCKS)).collect();
     ends.dedup();
     let blocks = ends.len() - 1;
     if blocks < 3 || looks[ends[0]].cosine.abs() < ALIGNED {
@@ -155,7 +156,7 @@ fn exponent(looks: &[Look]) -> Exponent {
     let value = rate(first, last);
     let spread = rates.iter().map(|rate| (rate - value) * (rate - value)).sum::<f64>() / (blocks - 1) as f64;
     let trend = (rate(first, middle) - rate(middle, last)).abs();
-    let half = (STUDENT[blocks - 3] * (spread / blocks as f64).sqrt()).max(trend);
+    let half = (students_t(0.975, blocks - 1) * (spread / blocks as f64).sqrt()).max(trend);
     let seen = value.abs() * (last.step - first.step) as f64 >= SEEN;
     if seen { Exponent { value, low: value - half, high: value + half } } else { Exponent::NOT_RESOLVED }
 }

@@ -1,6 +1,7 @@
 //! Statistics over seeds: quantiles, shares, medians and predictions with their intervals; distances between samples, fitted
 //! slopes, tests.
 
+mod beta;
 mod binomial;
 mod distance;
 mod fit;
@@ -8,6 +9,7 @@ mod holm;
 mod kolmogorov;
 mod order;
 mod sequence;
+mod student;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,7 @@ pub use holm::holm;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};
 pub use order::{LEAST_FOR_MEDIAN, LEAST_FOR_PREDICTION, median_interval, prediction_interval};
 pub use sequence::confidence_sequence;
+pub use student::students_t;
 
 /// Quantile `p` of the finite and infinite values, by linear interpolation between order statistics (type 7 of Hyndman
 /// and Fan). NaN values are left out; NaN if nothing is left.

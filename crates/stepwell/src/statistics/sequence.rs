@@ -1,6 +1,6 @@
 //! An interval of a share that may be looked at after every run, and that may decide when to stop.
 
-use super::binomial::{crossing, ln_beta};
+use super::beta::{crossing, ln_beta};
 
 /// Weight of the mixture near 0 and 1: Jeffreys' law, narrow where shares are small.
 const MIXED: f64 = 0.5;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::students_t;
+
 /// A factor with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Drift {
@@ -39,9 +41,14 @@ impl Drift {
     /// their logarithms.
     ///
     /// The interval has a level of 90%, so that a drift outside of the margin is taken for one inside of it in at most 5% of
-    /// runs, and one inside for one outside. It is the widest of Student's intervals from the blocks themselves and from
-    /// pairs, fours, and eights of them, of which there must be six or more: neighbors that are correlated make those of
-    /// the single blocks too narrow. Nothing is known of fewer than six blocks.
+    /// runs, and one inside for one outside. With `rho` the correlation of neighbors among the n residuals, `s` the standard
+    /// error that the line would have without it, and t Student's 95% quantile,
+    ///
+    /// `half-width = t_(n-2) s sqrt((1 + r) / (1 - r))`, `r = (rho + 2/n) / (1 - 14/n)`, between 0 and `1 - 1/(2n)`
+    ///
+    /// (the divisor is 1/4 at least): a fitted line hides some of the correlation, and r is so much larger than rho that
+    /// the level holds up to a random walk. It is no narrower than the interval from eight groups of neighbors, which shows
+    /// what is correlated over longer times. `docs/statistics.md` has the simulations. Nothing is known of fewer than six blocks.
     ///
     /// ```
     /// use stepwell::verdict::{Change, Drift};
@@ -54,19 +61,13 @@ impl Drift {
         if blocks < LEAST || means.iter().any(|mean| !mean.is_finite()) {
             return Self::UNKNOWN;
         }
+        // an incomplete group at the start is left out
         let together = |size: usize| -> Vec<f64> {
             let mean = |group: &[f64]| group.iter().sum::<f64>() / size as f64;
-            // an incomplete group at the start is left out
             means[blocks % size..].chunks(size).map(|group| libm::log(mean(group).max(f64::MIN_POSITIVE))).collect()
         };
-        let (slope, _) = line(&together(1));
-        let change = slope * blocks as f64;
-        let half_width = |size: usize| {
-            let (_, error) = line(&together(size));
-            students_t(blocks / size - 2) * error * blocks as f64 / size as f64
-        };
-        let sizes = [1, 2, 4, 8].into_iter().filter(|size| blocks / size >= LEAST);
-        Self::around(change, sizes.map(half_width).fold(0.0, f64::max))
+        let (single, grouped) = (Line::of(&together(1)), Line::of(&together((blocks / GROUPS).max(1))));
+        Self::around(single.change, (single.half_width() * single.widened()).max(grouped.half_width()))
     }
 
     fn around(change: f64, half_width: f64) -> Self {
@@ -96,40 +97,49 @@ impl Drift {
 
 /// Fewest points of a line with an error.
 const LEAST: usize = 6;
+/// Number of groups that neighbors are put together in.
+const GROUPS: usize = 8;
 
-/// Slope of the least-squares line over points at 0, 1, 2, .., and its standard error.
-fn line(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let (center, average) = ((n - 1.0) / 2.0, values.iter().sum::<f64>() / n);
-    let place = |k: usize| k as f64 - center;
-    let square: f64 = (0..values.len()).map(|k| place(k) * place(k)).sum();
-    let slope = values.iter().enumerate().map(|(k, v)| place(k) * (v - average)).sum::<f64>() / square;
-    let rest = |(k, v): (usize, &f64)| v - average - slope * place(k);
-    let variance = values.iter().enumerate().map(rest).map(|r| r * r).sum::<f64>() / (n - 2.0);
-    (slope, (variance / square).sqrt())
+/// The least-squares line through values at equal distances.
+struct Line {
+    points: usize,
+    /// By what it changes over all of them.
+    change: f64,
+    /// The standard error of that, if residuals are independent.
+    error: f64,
+    /// The correlation of neighboring residuals; NaN where there are none.
+    correlation: f64,
 }
 
-/// The 95% quantile of Student's t with `freedom` >= 4 degrees of freedom, to 0.01: the Cornish-Fisher expansion about the
-/// normal one (Abramowitz and Stegun 26.7.5).
-fn students_t(freedom: usize) -> f64 {
-    let (z, v) = (1.644_853_626_951_472_f64, freedom as f64);
-    let z2 = z * z;
-    let first = z * (z2 + 1.0) / 4.0;
-    let second = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
-    let third = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
-    z + (first + (second + third / v) / v) / v
+impl Line {
+    fn of(values: &[f64]) -> Self {
+        let (points, n) = (values.len(), values.len() as f64);
+        let (center, average) = ((n - 1.0) / 2.0, values.iter().sum::<f64>() / n);
+        let place = |k: usize| k as f64 - center;
+        let square: f64 = (0..points).map(|k| place(k) * place(k)).sum();
+        let slope = values.iter().enumerate().map(|(k, v)| place(k) * (v - average)).sum::<f64>() / square;
+        let rest: Vec<f64> = values.iter().enumerate().map(|(k, v)| v - average - slope * place(k)).collect();
+        let sum: f64 = rest.iter().map(|r| r * r).sum();
+        let correlation = rest.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / sum;
+        Self { points, change: slope * n, error: (sum / (n - 2.0) / square).sqrt() * n, correlation }
+    }
+
+    fn half_width(&self) -> f64 {
+        students_t(0.95, self.points - 2) * self.error
+    }
+
+    /// The factor by which correlation widens it: see [`Drift::of`].
+    fn widened(&self) -> f64 {
+        let n = self.points as f64;
+        let r = (self.correlation + 2.0 / n) / (1.0 - 14.0 / n).max(0.25);
+        let r = if r.is_nan() { 0.0 } else { r.clamp(0.0, 1.0 - 0.5 / n) };
+        ((1.0 + r) / (1.0 - r)).sqrt()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_of_the_textbook() {
-        for (freedom, quantile) in [(4, 2.132), (6, 1.943), (14, 1.761), (30, 1.697)] {
-            assert!((students_t(freedom) - quantile).abs() < 0.005, "{freedom}: {}", students_t(freedom));
-        }
-    }
 
     #[test]
     fn a_line_of_logarithms_is_its_own_factor() {

@@ -1,0 +1,64 @@
+//! Shares of cases, and tables of them.
+
+/// In how many of the cases something was so.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    pub hits: usize,
+    pub total: usize,
+}
+
+impl Rate {
+    pub fn of<T>(cases: &[T], so: impl Fn(&T) -> bool) -> Self {
+        Self { hits: cases.iter().filter(|case| so(case)).count(), total: cases.len() }
+    }
+
+    pub fn share(self) -> f64 {
+        self.hits as f64 / self.total as f64
+    }
+
+    /// The standard error of a share of `level`.
+    pub fn error(self, level: f64) -> f64 {
+        (level * (1.0 - level) / self.total as f64).sqrt()
+    }
+
+    pub fn larger(self, other: Self) -> Self {
+        if other.share() > self.share() { other } else { self }
+    }
+
+    pub fn words(self) -> String {
+        format!("{:.1}%", 100.0 * self.share())
+    }
+}
+
+/// One row of error rates: errors, which must be rare, and what is told, which should not.
+pub struct Row {
+    pub what: Vec<String>,
+    pub errors: Vec<Rate>,
+    pub told: Vec<Rate>,
+}
+
+/// As Markdown.
+pub fn print(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    println!("| {} |", head.join(" | "));
+    println!("|{}", " --- |".repeat(head.len()));
+    for row in rows {
+        println!("| {} |", row.join(" | "));
+    }
+    println!();
+}
+
+/// Rows with as many cells as the head; what was not looked at is a dash.
+pub fn print_rows(head: &[&str], rows: &[Row]) {
+    let cells = |row: &Row| {
+        let rates = row.errors.iter().chain(&row.told).map(|rate| rate.words());
+        row.what.iter().cloned().chain(rates).chain(std::iter::repeat("–".to_owned())).take(head.len()).collect()
+    };
+    print(head, rows.iter().map(cells));
+}
+
+/// The rate that lies farthest above `level`, in standard errors, and by how many.
+pub fn worst(rows: &[Row], level: f64) -> (String, Rate, f64) {
+    let all = rows.iter().flat_map(|row| row.errors.iter().map(|rate| (row.what.join(", "), *rate)));
+    let above = |rate: Rate| (rate.share() - level) / rate.error(level);
+    all.map(|(what, rate)| (what, rate, above(rate))).max_by(|a, b| a.2.total_cmp(&b.2)).expect("there are rows")
+}
