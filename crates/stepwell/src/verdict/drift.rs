@@ -44,9 +44,9 @@ impl Drift {
     /// runs, and one inside for one outside. With `rho` the correlation of neighbors among the n residuals, `s` the standard
     /// error that the line would have without it, and t Student's 95% quantile,
     ///
-    /// `half-width = t_(n-2) s sqrt((1 + r) / (1 - r))`, `r = (rho + 2/n) / (1 - 14/n)`, between 0 and `1 - 1/(2n)`
+    /// `half-width = t_(n-2) s sqrt((1 + r) / (1 - r))`, `r = (rho + 2/n) / (1 - 14/n)`, between 0 and `1 - 25/n^2`
     ///
-    /// (the divisor is 1/4 at least): a fitted line hides some of the correlation, and r is so much larger than rho that
+    /// (the divisor is 2/5 at least): a fitted line hides some of the correlation, and r is so much larger than rho that
     /// the level holds up to a random walk. It is no narrower than the interval from eight groups of neighbors, which shows
     /// what is correlated over longer times. `docs/statistics.md` has the simulations. Nothing is known of fewer than six blocks.
     ///
@@ -131,8 +131,8 @@ impl Line {
     /// The factor by which correlation widens it: see [`Drift::of`].
     fn widened(&self) -> f64 {
         let n = self.points as f64;
-        let r = (self.correlation + 2.0 / n) / (1.0 - 14.0 / n).max(0.25);
-        let r = if r.is_nan() { 0.0 } else { r.clamp(0.0, 1.0 - 0.5 / n) };
+        let r = (self.correlation + 2.0 / n) / (1.0 - 14.0 / n).max(0.4);
+        let r = if r.is_nan() { 0.0 } else { r.clamp(0.0, 1.0 - 25.0 / (n * n)) };
         ((1.0 + r) / (1.0 - r)).sqrt()
     }
 }

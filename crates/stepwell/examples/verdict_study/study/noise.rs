@@ -43,15 +43,12 @@ impl Noise {
 
     /// Single samples of a slow loss.
     pub const SLOW_SAMPLES: Self = Self::OneSample { rho: 0.99, sigma: 1.0 };
+    /// Single samples of a loss that is slower still.
+    pub const VERY_SLOW_SAMPLES: Self = Self::OneSample { rho: 0.999, sigma: 1.0 };
     /// Little noise.
     pub const QUIET: Self = Self::Autoregression { rho: 0.0, sigma: 0.3, tails: Tails::Normal };
     /// As much noise as real runs have.
     pub const MIDDLE: Self = Self::Autoregression { rho: 0.97, sigma: 1.0, tails: Tails::Normal };
-
-    /// The fewest steps of a phase that has several of its events in each half.
-    pub fn least_steps(self) -> usize {
-        if matches!(self, Self::Bursts | Self::TwoLevels) { 10_000 } else { 2_000 }
-    }
 
     /// In words.
     pub fn words(self) -> String {

@@ -21,8 +21,8 @@ impl Rate {
         (level * (1.0 - level) / self.total as f64).sqrt()
     }
 
-    pub fn larger(self, other: Self) -> Self {
-        if other.share() > self.share() { other } else { self }
+    pub fn largest(rates: impl Iterator<Item = Self>) -> Self {
+        rates.max_by(|a, b| a.share().total_cmp(&b.share())).expect("there are rates")
     }
 
     pub fn words(self) -> String {
