@@ -13,8 +13,13 @@ mod training;
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::Findings;
 
-/// The experiment in words and tables.
+/// The experiment in words and tables, with its notes.
 pub fn in_words(experiment: &Experiment) -> String {
+    let notes = experiment.notes.iter().map(|note| format!("\nnote     {note}\n"));
+    found(experiment) + &notes.collect::<String>()
+}
+
+fn found(experiment: &Experiment) -> String {
     match &experiment.findings {
         Findings::Published(found) => published::in_words(experiment, found),
         Findings::Quadratic(found) => quadratic::in_words(experiment, found),
