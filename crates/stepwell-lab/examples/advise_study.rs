@@ -82,6 +82,17 @@ impl Problem {
         words.windows(2).find(|pair| pair[0] == word).and_then(|pair| pair[1].parse().ok())
     }
 
+    /// Data as in the published figures, from a stream of their own; other data come from the arrays below.
+    fn drawn(&self) -> Option<String> {
+        let (n, d) = (self.number("n")?, self.number("d").unwrap_or(0));
+        match (self.model, self.data.contains("condition")) {
+            ("diagonal", false) => {
+                Some(format!("sparse_regression = {{ n = {n}, d = {d}, sparsity = {}, test = 1000, draw.fresh = 1 }}", d / 10))
+            }
+            _ => None,
+        }
+    }
+
     fn spec(&self) -> Result<Spec, LabError> {
         let (model, init, steps) = match self.model {
             "linear" => ("model = 'linear'", "init.constant = 0.0", 4_000),
@@ -98,10 +109,10 @@ impl Problem {
             None if self.dynamics == "GD" => "gradient_descent = {}".into(),
             None => "sgd = {}".into(),
         };
+        let data = self.drawn().unwrap_or_else(|| format!("file.path = '{}'", self.data));
         Ok(Spec::from_toml(&format!(
-            "steps = {steps}\n{model}\nloss = '{loss}'\ndata.file.path = '{}'\n{init}\ndynamics.{dynamics}\n\
-             schedule.step_size = 0.1",
-            self.data
+            "steps = {steps}\n{model}\nloss = '{loss}'\ndata.{data}\n{init}\ndynamics.{dynamics}\n\
+             schedule.step_size = 0.1"
         ))?)
     }
 }
@@ -117,7 +128,7 @@ impl ArraySource for Problem {
         let d = teacher.or(self.number("d")).ok_or("no dimension")?;
         let condition = self.number("condition").unwrap_or(1) as f64;
         let scale = |j: usize| condition.powf(-0.5 * j as f64 / (d - 1) as f64);
-        let sparse = if self.model == "diagonal" { 20 } else { 5 };
+        let sparse = if self.model == "diagonal" { 10 } else { 5 };
         let beta: Vec<f64> = (0..d).map(|j| if j % sparse == 0 { draw.normal() / scale(j).sqrt() } else { 0.0 }).collect();
         let neurons: Vec<Vec<f64>> = (0..4).map(|_| (0..d).map(|_| draw.normal()).collect()).collect();
         let mut arrays = BTreeMap::new();
@@ -189,6 +200,13 @@ fn main() -> Result<ExitCode, LabError> {
             Large::DoesNotHelp => "large steps do not help",
         };
         let schedule = format!("{} for {}", short(advice.large.step_size), percent(advice.large.keep));
+        eprintln!(
+            "{} edge {} tries {} constants {:?} test {:?} train {:?}",
+            problem.name(), advice.edge, advice.tries,
+            advice.constants.iter().map(|c| (short(c.step_size), short(c.median), short(c.train_loss))).collect::<Vec<_>>(),
+            [&advice.large_runs, &advice.constant_runs].map(|r| short(r.end("test_loss").median)),
+            [&advice.large_runs, &advice.constant_runs].map(|r| short(r.end("train_loss").median)),
+        );
         println!(
             "| {} | {verdict} | {schedule} | {} | {hits} of {total} | {} | {} |",
             problem.name(),

@@ -42,6 +42,7 @@ const PARTS: [f64; 3] = [1.0, 0.85, 0.65];
 const KEPT: [f64; 5] = [0.9, 0.7, 0.5, 0.3, 0.1];
 /// Beyond the edge they grow by this factor, while they are rare to diverge within the least of the shares.
 const STEP: f64 = 1.04;
+const MOST_STEPS: i32 = 16;
 /// Constant step sizes that the reference is chosen from: the edge, halved again and again, until so many converge.
 const LEAST_CONSTANTS: usize = 4;
 const MOST_HALVINGS: i32 = 24;
@@ -85,13 +86,14 @@ pub(super) struct Tested {
 struct Screened {
     diverged_at: Vec<u64>,
     steps: u64,
+    may_diverge: usize,
 }
 
 impl Screened {
     /// Whether hardly a run diverged within this share of it.
     fn rarely_within(&self, share: f64) -> bool {
         let within = share * self.steps as f64;
-        self.diverged_at.iter().filter(|step| **step as f64 <= within).count() <= MAY_DIVERGE
+        self.diverged_at.iter().filter(|step| **step as f64 <= within).count() <= self.may_diverge
     }
 }
 
@@ -112,6 +114,11 @@ impl<'a> Search<'a> {
         first..first + if self.deterministic { 1 } else { count }
     }
 
+    /// How many of the runs that screen a step size may diverge.
+    fn may_diverge(&self) -> usize {
+        if self.deterministic { 0 } else { MAY_DIVERGE }
+    }
+
     pub(super) fn measure(
         &self,
         protocol: &Protocol<'_>,
@@ -125,7 +132,8 @@ impl<'a> Search<'a> {
 
     /// Runs without a decay, some at a time, until too many diverged within this share of the run.
     fn screen(&self, eta: f64, share: f64) -> Result<Screened, LabError> {
-        let mut screened = Screened { diverged_at: Vec::new(), steps: self.constant.spec().steps };
+        let (steps, may_diverge) = (self.constant.spec().steps, self.may_diverge());
+        let mut screened = Screened { diverged_at: Vec::new(), steps, may_diverge };
         let all = self.seeds(SCREENING, SCREENED);
         let mut first = all.start;
         while first < all.end && screened.rarely_within(share) {
@@ -226,7 +234,7 @@ impl<'a> Search<'a> {
         let mut found: Vec<(f64, Vec<f64>)> = PARTS.iter().map(|part| (part * edge, KEPT.to_vec())).collect();
         let least = KEPT.into_iter().fold(1.0, f64::min);
         let allowed = bound.map_or(f64::INFINITY, |bound| WITHIN * bound);
-        for k in 1.. {
+        for k in 1..=MOST_STEPS {
             let eta = edge * libm::pow(STEP, f64::from(k));
             let screened = if eta <= allowed { Some(self.screen(eta, least)?) } else { None };
             let Some(screened) = screened.filter(|screened| screened.rarely_within(least)) else { break };
@@ -266,7 +274,7 @@ impl<'a> Search<'a> {
         for choice in choices {
             let point = self.measure(&choice.protocol(&self.constant), choice.step_size, self.seeds(CHOOSING, runs), 0)?;
             let ends = [point.end(self.optimized).median, point.end("train_loss").median];
-            if point.diverged().hits <= MAY_DIVERGE && ends.iter().all(|end| end.is_finite()) {
+            if point.diverged().hits <= self.may_diverge() && ends.iter().all(|end| end.is_finite()) {
                 let comes_down = ends[1] <= TRAIN_TOLERANCE * constant.train_loss;
                 found.push((choice, if comes_down { WORTH } else { 1.0 } * ends[0]));
             }
