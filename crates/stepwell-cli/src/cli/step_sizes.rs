@@ -31,7 +31,7 @@ pub struct PhaseArgs {
     /// Decay after this share of the run [default: the spec's decays; 0.5 where it has none]
     #[arg(long, value_name = "F", value_parser = inner_share)]
     pub decay_after: Option<f64>,
-    /// Divide the step size by this then [default: 4]
+    /// Divide the step size by this at that point [default: 4]
     #[arg(long, value_name = "D", value_parser = divisor)]
     pub divide_by: Option<f64>,
     /// Change a key of the spec (may be given again)

@@ -13,8 +13,15 @@ mod training;
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::Findings;
 
-/// The experiment in words and tables.
+use crate::output::explained;
+
+/// The experiment in words and tables, and where these words are explained.
 pub fn in_words(experiment: &Experiment) -> String {
+    let words = explained_words(&experiment.findings);
+    format!("{}\n\n{}\n", told(experiment).trim_end(), explained(words))
+}
+
+fn told(experiment: &Experiment) -> String {
     match &experiment.findings {
         Findings::Published(found) => published::in_words(experiment, found),
         Findings::Quadratic(found) => quadratic::in_words(experiment, found),
@@ -24,5 +31,42 @@ pub fn in_words(experiment: &Experiment) -> String {
         Findings::Advice(found) => advice::in_words(experiment, found),
         Findings::Training(found) => training::in_words(experiment, found),
         Findings::Runs => runs::in_words(experiment),
+    }
+}
+
+/// Of each kind of findings, some words of what is printed that are not everyday ones.
+const PUBLISHED: &[&str] = &["published indices", "within", "drift", "stabilized", "level δ", "sign test"];
+const QUADRATIC: &[&str] = &["as the closed form", "diverged"];
+const SDE: &[&str] = &["log factor", "on the support", "distance to SGD"];
+const TOY: &[&str] = &["2-cycle", "Lyapunov exponent", "holds"];
+const PHASE: &[&str] = &["converges", "stabilizes", "cannot tell", "level δ", "mean-square", "Lyapunov exponent"];
+const ADVICE: &[&str] = &["large steps help", "drift", "level", "mean-square", "converge"];
+const TRAINING: &[&str] = &["feature sparsity", "effective rank", "stabilized", "too few"];
+const RUNS: &[&str] = &["diverged", "drift", "level", "each run by itself"];
+
+fn explained_words(findings: &Findings) -> &'static [&'static str] {
+    match findings {
+        Findings::Published(_) => PUBLISHED,
+        Findings::Quadratic(_) => QUADRATIC,
+        Findings::Sde(_) => SDE,
+        Findings::Toy(_) => TOY,
+        Findings::Phase(_) => PHASE,
+        Findings::Advice(_) => ADVICE,
+        Findings::Training(_) => TRAINING,
+        Findings::Runs => RUNS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_lab::glossary::find;
+
+    use super::*;
+
+    #[test]
+    fn words_that_are_named_are_explained() {
+        for word in [PUBLISHED, QUADRATIC, SDE, TOY, PHASE, ADVICE, TRAINING, RUNS].into_iter().flatten() {
+            assert!(find(word).is_some(), "{word}");
+        }
     }
 }
