@@ -26,8 +26,8 @@ pub struct ReproduceArgs {
     /// Use N fresh data sets, one per seed, instead of the published one
     #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub fresh: Option<u64>,
-    /// Scale the step sizes to each data set, so that they stand to its mean-square threshold (at the solution that small
-    /// steps lead to) as the published step sizes stand to that of the published data set
+    /// Scale the published step sizes to each data set's own mean-square threshold (at the solution that small steps lead
+    /// to): their ratio to it stays that of the published data set
     #[arg(long)]
     pub relative: bool,
     /// What only densenet has

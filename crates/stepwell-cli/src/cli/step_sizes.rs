@@ -18,7 +18,7 @@ fn inner_share(text: &str) -> Result<f64, String> {
 pub struct PhaseArgs {
     /// The spec, a TOML file (- for stdin), or the name of a figure
     pub spec: PathBuf,
-    /// From lo to hi in k step sizes, half of them placed where the fates of runs change [default: 24, from a quarter of
+    /// Try k step sizes from lo to hi, half of them placed where the shares change most [default: 24, from a quarter of
     /// the smallest threshold of the data to beyond where all runs diverge]
     #[arg(long, value_name = "LO:HI:K")]
     pub step_sizes: Option<StepSizes>,

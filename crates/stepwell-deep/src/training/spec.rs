@@ -119,10 +119,10 @@ pub struct RecordSpec {
     pub neurons: usize,
     /// The correlation above which neurons are duplicates.
     pub threshold: f64,
-    /// How many test images the rank of the Jacobian is taken on; 0 for none. As costly as so many steps of batch 1.
+    /// How many test images the rank of the Jacobian is taken on; 0 for none. As costly as that many steps of batch 1.
     pub jacobian_images: usize,
     /// How many training images, without augmentation and in one batch, `sharpness` is taken on; 0 for none. As costly as
-    /// some 80 steps with a batch of so many. Then `batch_sharpness` and `gradient_weighted_batch_sharpness`
+    /// some 80 steps with a batch of that many. Then `batch_sharpness` and `gradient_weighted_batch_sharpness`
     /// are taken as well, on 8 batches of the training's size: as costly as 40 steps.
     #[serde(skip_serializing_if = "is_zero")]
     pub sharpness_images: usize,
