@@ -310,8 +310,8 @@ pub const TOPICS: &[Topic] = &[
             entry(
                 "edge",
                 &[],
-                "The largest step size, kept for the whole run, at which at most 1 of 60 runs of the search diverges, known to \
-                 a factor of 1.05. `advise` looks for large step sizes up to there.",
+                "The largest step size, kept for the whole run, at which at most 1 of 120 runs of the search diverges, known to \
+                 a factor of 1.03. `advise` tries constant step sizes up to there, and larger ones for a part of the run.",
                 &["diverges", "large steps help"],
             ),
             entry(
@@ -324,10 +324,10 @@ pub const TOPICS: &[Topic] = &[
                     "do not help",
                 ],
                 "The verdict of `advise` on a large step size with a decay, beside the best constant step size, from the ratio \
-                 of their test losses (training losses without a test set) seed by seed. They help if the 95% interval of the \
-                 median ratio ends below 0.98. They do not help if that interval lies above 1, if the median ratio or the ratio \
-                 of medians is above 1.1, or if the training loss ends more than 10 times as high. Otherwise they make no \
-                 difference that these runs show.",
+                 of their test losses (training losses without a test set) seed by seed. They do not help if the 95% interval of \
+                 the median ratio lies above 1, or if the median ratio or the ratio of medians is above 1.1. Otherwise they help \
+                 if the interval ends below 0.98. Of the rest they do not help if the training loss ends more than 10 times as \
+                 high, and if it does not, they make no difference that these runs show.",
                 &["edge", "confidence interval"],
             ),
             entry(

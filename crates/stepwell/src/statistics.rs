@@ -77,9 +77,15 @@ pub struct Share {
 
 impl Share {
     /// With [`clopper_pearson`]'s interval: for a number of runs that was fixed beforehand. Who looks repeatedly and may stop
-    /// takes a [`confidence_sequence`]. `[0, 1]` if `total` is 0.
+    /// takes [`Share::of_looks`]. `[0, 1]` if `total` is 0.
     pub fn of(hits: usize, total: usize) -> Self {
         let [low, high] = clopper_pearson(hits, total, 0.05);
+        Self { hits, total, low, high }
+    }
+
+    /// With the interval of a [`confidence_sequence`], which holds however often one has looked, and wherever one stopped.
+    pub fn of_looks(hits: usize, total: usize) -> Self {
+        let [low, high] = confidence_sequence(hits, total, 0.05);
         Self { hits, total, low, high }
     }
 

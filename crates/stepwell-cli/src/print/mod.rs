@@ -15,13 +15,14 @@ use stepwell_lab::findings::Findings;
 
 use crate::output::explained;
 
-/// The experiment in words and tables, and where these words are explained.
+/// The experiment in words and tables, with its notes, and where these words are explained.
 pub fn in_words(experiment: &Experiment) -> String {
-    let words = explained_words(&experiment.findings);
-    format!("{}\n\n{}\n", told(experiment).trim_end(), explained(words))
+    let notes: String = experiment.notes.iter().map(|note| format!("\nnote     {note}\n")).collect();
+    let told = found(experiment) + &notes;
+    format!("{}\n\n{}\n", told.trim_end(), explained(explained_words(&experiment.findings)))
 }
 
-fn told(experiment: &Experiment) -> String {
+fn found(experiment: &Experiment) -> String {
     match &experiment.findings {
         Findings::Published(found) => published::in_words(experiment, found),
         Findings::Quadratic(found) => quadratic::in_words(experiment, found),

@@ -10,6 +10,7 @@ mod place;
 mod prepare;
 mod record;
 mod schedule;
+mod seeds;
 mod set;
 mod text;
 

@@ -127,6 +127,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
 }
 
 impl<T: Clone> PerLayer<T> {
+    /// All that stand there.
+    pub(super) fn entries(&self) -> &[T] {
+        match self {
+            Self::All(value) => std::slice::from_ref(value),
+            Self::Each(values) => values,
+        }
+    }
+
     /// One for each of `layers` layers.
     pub(super) fn of(&self, layers: usize, key: &str) -> Result<Vec<T>, SpecError> {
         match self {
