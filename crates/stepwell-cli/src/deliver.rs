@@ -72,7 +72,10 @@ impl<'a> Delivery<'a> {
             self.folder.write_experiment(&experiment, &self.heading.command, self.format)?;
         }
         self.draw(&experiment)?;
-        self.tell(&experiment, "; results were at hand, and nothing was computed (--overwrite computes them again)")?;
+        self.tell(
+            &experiment,
+            "; the results were there already, and nothing was computed (--overwrite computes them again)",
+        )?;
         Ok(experiment)
     }
 

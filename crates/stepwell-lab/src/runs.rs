@@ -67,7 +67,9 @@ pub fn runs(
 
 /// That the seeds of a setting do not differ.
 pub(crate) fn one_run(label: &str, seeds: u64) -> String {
-    format!("{label}: data, start and sample indices are given, so all {seeds} seeds would be one run. It was taken once.")
+    format!(
+        "{label}: data, start and sample indices are given, so all {seeds} seeds would be one run. It was taken once."
+    )
 }
 
 /// What relative step sizes are counted in.

@@ -3,7 +3,7 @@
 use stepwell::record::{Records, Series};
 use stepwell::schedule::Timetable;
 use stepwell::statistics::{Band, Share};
-use stepwell::words::{capitalized, percent, probe_words};
+use stepwell::words::{capitalized, percent, probe_label};
 use stepwell_lab::setting::Setting;
 
 use crate::axis::Scale;
@@ -63,7 +63,7 @@ fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
     }
     areas.append(&mut thin);
     areas.append(&mut lines);
-    let title = capitalized(&probe_words(name));
+    let title = capitalized(&probe_label(name));
     Panel { title, x_label: "iteration".into(), scale, y_range: None, layers: areas }
 }
 

@@ -72,6 +72,18 @@ pub fn probe_words(name: &str) -> String {
     layer.map_or(words.clone(), |layer| format!("{words}, layer {layer}"))
 }
 
+/// A series' name above or beside its values: of feature sparsity, which way is sparse.
+pub fn probe_label(name: &str) -> String {
+    let sparser = if name.starts_with("feature_sparsity") { " (lower is sparser)" } else { "" };
+    format!("{}{sparser}", probe_words(name))
+}
+
+/// A series' name within a sentence: a layer or place stands between commas.
+pub fn probe_in_sentence(name: &str) -> String {
+    let words = probe_words(name);
+    if words.contains(',') { words + "," } else { words }
+}
+
 /// The first letter as a capital.
 pub fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
@@ -100,6 +112,10 @@ mod tests {
         assert_eq!(probe_words("feature_sparsity_2"), "feature sparsity, layer 2");
         assert_eq!(probe_words("feature_sparsity/block3"), "feature sparsity, block3");
         assert_eq!(probe_words("jacobian_effective_rank"), "effective rank of the Jacobian");
+        assert_eq!(probe_in_sentence("feature_sparsity_2"), "feature sparsity, layer 2,");
+        assert_eq!(probe_label("feature_sparsity_2"), "feature sparsity, layer 2 (lower is sparser)");
+        assert_eq!(probe_label("train_loss"), "train loss");
+        assert_eq!(probe_in_sentence("test_loss"), "test loss");
         assert_eq!(capitalized(&probe_words("train_loss")), "Train loss");
     }
 }

@@ -2,7 +2,7 @@
 
 use stepwell::outcome::Outcome;
 use stepwell::verdict::{Effect, Observation, as_published};
-use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
+use stepwell::words::{band_text, percent, probe_label, share_text, short, significant, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::published::{Compared, Published, Sensitivity, Variant};
 use stepwell_lab::setting::Setting;
@@ -46,7 +46,7 @@ fn values(experiment: &Experiment, found: &Published) -> String {
             let first = |text: String| if k == 0 { text } else { String::new() };
             let mut row = vec![
                 first(setting.label.clone()),
-                probe_words(series),
+                probe_label(series),
                 published.map_or("–".into(), |value| as_published(value.0)),
                 band_text(&setting.band(series)),
                 first(share_text(&setting.diverged())),

@@ -1,7 +1,7 @@
 //! Deep networks on images, in words and tables.
 
 use stepwell::statistics::{Band, Share};
-use stepwell::words::{percent, probe_words, share_text, short, thousands};
+use stepwell::words::{percent, probe_label, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::training::{Observed, Training};
 use stepwell_lab::setting::Setting;
@@ -35,7 +35,7 @@ fn last_records(settings: &[Setting]) -> String {
                 let first = |text: String| if k == 0 { text } else { String::new() };
                 table.add_row([
                     first(setting.label.clone()),
-                    probe_words(&series.name),
+                    probe_label(&series.name),
                     value_text(&series.name, &[series.last()]),
                     first(setting.end_words(run)),
                 ]);
@@ -58,7 +58,7 @@ fn over_seeds(settings: &[Setting]) -> String {
             ends.retain(|value| !value.is_nan());
             table.add_row([
                 first(setting.label.clone()),
-                probe_words(&series.name),
+                probe_label(&series.name),
                 value_text(&series.name, &ends),
                 first(format!("{} of {}", diverged.hits, setting.outcomes.len())),
                 first(end_words(setting)),

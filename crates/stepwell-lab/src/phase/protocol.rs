@@ -7,9 +7,7 @@ use stepwell::data::Dataset;
 use stepwell::metrics::{BatchMoments, Thresholds};
 use stepwell::record::RecordPlan;
 use stepwell::session::Session;
-use stepwell::spec::{
-    ArraySource, DecaySpec, LinearWarmup, ModelSpec, Prepared, Spec, WarmupSpec,
-};
+use stepwell::spec::{ArraySource, DecaySpec, LinearWarmup, ModelSpec, Prepared, Spec, WarmupSpec};
 use stepwell::statistics::quantile;
 
 use crate::error::LabError;

@@ -246,12 +246,7 @@ impl<'a> Search<'a> {
     /// Of the large step sizes, kept for some shares of the run, those with the smallest median of what is optimized. If their
     /// training loss does not come down as that of the best constant step size, they must be better by a tenth than the best
     /// for which it does.
-    pub(super) fn large_steps(
-        &self,
-        edge: f64,
-        bound: Option<f64>,
-        constant: &Constant,
-    ) -> Result<Choice, LabError> {
+    pub(super) fn large_steps(&self, edge: f64, bound: Option<f64>, constant: &Constant) -> Result<Choice, LabError> {
         let mut choices = Vec::new();
         for (step_size, kept) in self.kept(edge, bound)? {
             let reached = self.measure(&self.constant, step_size, self.seeds(CHOOSING, CLOSER), CLOSER)?;
@@ -272,7 +267,8 @@ impl<'a> Search<'a> {
     fn best_first(&self, choices: Vec<Choice>, runs: u64, constant: &Constant) -> Result<Vec<Choice>, LabError> {
         let mut found = Vec::new();
         for choice in choices {
-            let point = self.measure(&choice.protocol(&self.constant), choice.step_size, self.seeds(CHOOSING, runs), 0)?;
+            let point =
+                self.measure(&choice.protocol(&self.constant), choice.step_size, self.seeds(CHOOSING, runs), 0)?;
             let ends = [point.end(self.optimized).median, point.end("train_loss").median];
             if point.diverged().hits <= self.may_diverge() && ends.iter().all(|end| end.is_finite()) {
                 let comes_down = ends[1] <= TRAIN_TOLERANCE * constant.train_loss;
@@ -295,8 +291,7 @@ impl<'a> Search<'a> {
             let seeds = first..first + count;
             if look == Look::Below {
                 let share = point.diverged();
-                let diverge_at_most =
-                    if self.deterministic { 0.0 } else { attempt.upper_end(share.hits, share.total) };
+                let diverge_at_most = if self.deterministic { 0.0 } else { attempt.upper_end(share.hits, share.total) };
                 return Ok(Tested { choice, point, seeds, tries, diverge_at_most });
             }
             choice.step_size *= LOWER;
@@ -310,13 +305,7 @@ impl<'a> Search<'a> {
     }
 
     /// Runs of fresh seeds, half of those that are asked for at a time, until they tell whether few enough diverge.
-    fn look(
-        &self,
-        protocol: &Protocol<'_>,
-        eta: f64,
-        first: u64,
-        attempt: Attempt,
-    ) -> Result<(Point, Look), LabError> {
+    fn look(&self, protocol: &Protocol<'_>, eta: f64, first: u64, attempt: Attempt) -> Result<(Point, Look), LabError> {
         let asked = self.question.seeds.max(attempt.least_seeds());
         let mut point = self.measure(protocol, eta, self.seeds(first, asked), 0)?;
         if self.deterministic {

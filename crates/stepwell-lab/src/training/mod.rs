@@ -10,7 +10,7 @@ pub use runs::{labeled, setting};
 use stepwell::number::Number;
 use stepwell::statistics::{Share, quantile};
 use stepwell::verdict::{Behavior, Observation, Signs};
-use stepwell::words::probe_words;
+use stepwell::words::probe_in_sentence;
 
 use crate::findings::training::Observed;
 use crate::setting::{Setting, series_names};
@@ -19,10 +19,15 @@ use crate::setting::{Setting, series_names};
 pub fn observations(settings: &[Setting]) -> Vec<Observed> {
     let [small, early, .., late] = settings else { return Vec::new() };
     let mut found = vec![stabilization(late)];
-    found.push(smaller("test_error", "large steps give a smaller test error".into(), small, late));
+    found.push(smaller("test_error", "smaller test error with large steps than with small ones".into(), small, late));
     for name in series_names([late]) {
         if name == "test_error" || name == "jacobian_effective_rank" || name.starts_with("feature_sparsity") {
-            found.push(smaller(&name, format!("the longer, the smaller the {}", probe_words(&name)), early, late));
+            found.push(smaller(
+                &name,
+                format!("smaller {} with the longer large phase than with the shorter one", probe_in_sentence(&name)),
+                early,
+                late,
+            ));
         }
     }
     found
@@ -80,7 +85,10 @@ mod tests {
         assert_eq!(shares, [(0, 0), (2, 2), (1, 2), (1, 2)]);
         assert_eq!(found[1].medians, Some([Number(0.5), Number(0.2)]));
         assert_eq!(found[3].observation.between, "10% → 50%");
-        assert_eq!(found[3].observation.statement, "the longer, the smaller the feature sparsity, block2");
+        assert_eq!(
+            found[3].observation.statement,
+            "smaller feature sparsity, block2, with the longer large phase than with the shorter one"
+        );
         assert!(observations(&settings[..2]).is_empty());
     }
 }

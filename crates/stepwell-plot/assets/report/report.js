@@ -1,4 +1,4 @@
-// Draws the panels of a report: one a series, their steps linked. It reads two elements of the page, #model (JSON: what there
+// Draws the panels of a report: one per series, their steps linked. It reads two elements of the page, #model (JSON: what there
 // is to draw) and #words (numbers), and asks nothing of the network.
 "use strict";
 (async () => {

@@ -1,6 +1,6 @@
 //! Deep networks on images, with bands over seeds where there are several.
 
-use stepwell::words::{capitalized, probe_words};
+use stepwell::words::{capitalized, probe_label};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::setting::{Setting, series_names};
 
@@ -52,5 +52,5 @@ fn panel(name: &str, settings: &[Setting]) -> Panel {
     layers.append(&mut lines);
     let log = name.ends_with("loss") || name.ends_with("error") || name == "step_size";
     let scale = if log { Scale::Log } else { Scale::Linear };
-    Panel { title: capitalized(&probe_words(name)), x_label: "step".into(), scale, y_range: None, layers }
+    Panel { title: capitalized(&probe_label(name)), x_label: "step".into(), scale, y_range: None, layers }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stepwell::outcome::Outcome;
 use stepwell::record::Series;
-use stepwell::words::{capitalized, probe_words};
+use stepwell::words::{capitalized, probe_label};
 use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
@@ -70,7 +70,7 @@ pub fn of(sources: &[Source], most_runs: usize, words: &mut Words) -> Value {
         })
     };
     let groups: Vec<Value> = drawn.iter().enumerate().map(of_setting).collect();
-    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name, sources) });
+    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_label(name)), "log": is_logarithmic(name, sources) });
     let unit = sources.iter().find_map(|source| source.experiment.step_size_unit.clone());
     json!({
         "series": names.iter().map(series).collect::<Vec<_>>(),

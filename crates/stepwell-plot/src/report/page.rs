@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use stepwell::outcome::Outcome;
 use stepwell::statistics::Band;
-use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell::words::{band_text, probe_label, share_text, short, thousands};
 use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
@@ -33,7 +33,7 @@ pub fn page(sources: &[Source], most_runs: usize) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{UPLOT_STYLE}\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{title}</h1>\n{}</header>\n{BAR}{}{}\
-         <footer>stepwell {} · panels drawn with uPlot (MIT, © Leon Sorokin)</footer>\n\
+         <footer>stepwell {} · <code>stepwell explain WORD</code> defines the words of this page · panels drawn with uPlot (MIT, © Leon Sorokin)</footer>\n\
          <script>{UPLOT}</script>\n<script type=\"application/json\" id=\"model\">{model}</script>\n\
          <script type=\"text/plain\" id=\"words\">{}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         head(sources, most_runs),
@@ -94,7 +94,7 @@ fn head(sources: &[Source], most_runs: usize) -> String {
 fn tables(sources: &[Source]) -> String {
     let names = series_names(sources);
     let mut out = String::from("<h2>Last values</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>setting</th>");
-    for words in ["diverged [95%]", "at step"].map(String::from).into_iter().chain(names.iter().map(|n| probe_words(n)))
+    for words in ["diverged [95%]", "at step"].map(String::from).into_iter().chain(names.iter().map(|n| probe_label(n)))
     {
         let _ = write!(out, "<th>{}</th>", escaped(&words));
     }

@@ -21,7 +21,7 @@ use crate::linalg::AlignedVec;
 use crate::model::Model;
 use crate::problem::Problem;
 
-/// What a dynamics changes and works in; allocated once a run.
+/// What a dynamics changes and works in; allocated once per run.
 #[derive(Clone)]
 pub struct State<M: Model> {
     /// The parameters.

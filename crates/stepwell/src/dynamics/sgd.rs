@@ -1,4 +1,4 @@
-//! SGD with one uniformly drawn sample a step.
+//! SGD with one uniformly drawn sample per step.
 
 use super::{Dynamics, Sampler, State, is_bounded};
 use crate::model::Model;

@@ -66,7 +66,7 @@ impl Model for DiagonalLinear {
         }
     }
 
-    /// Update and next prediction in one pass: each parameter is loaded and stored once a step.
+    /// Update and next prediction in one pass: each parameter is loaded and stored once per step.
     #[inline(always)]
     fn step_and_predict(&self, theta: &mut [f64], x: &[f64], _: &mut (), w: f64, next_x: &[f64], _: &mut [f64]) -> f64 {
         let d = x.len();

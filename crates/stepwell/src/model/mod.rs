@@ -152,13 +152,13 @@ pub struct FullStep<'a> {
     pub loss: Loss,
     /// Their inputs in blocks of columns.
     pub columns: &'a Blocked,
-    /// One weight a sample, padded with zeros like `columns`.
+    /// One weight per sample, padded with zeros like `columns`.
     pub weights: &'a [f64],
-    /// Receives one residual a sample.
+    /// Receives one residual per sample.
     pub residuals: &'a mut [f64],
     /// Space for p numbers.
     pub gradient: &'a mut [f64],
-    /// Space for eight numbers a row of `columns`.
+    /// Space for eight numbers per row of `columns`.
     pub lane_sums: &'a mut [f64],
 }
 
@@ -167,7 +167,7 @@ pub trait Features {
     /// Number of neurons of each hidden layer.
     fn layers(&self) -> Vec<usize>;
 
-    /// The activations of hidden layer `layer` (from 0) at `x`; `out` has one entry a neuron.
+    /// The activations of hidden layer `layer` (from 0) at `x`; `out` has one entry per neuron.
     fn activations(&self, theta: &[f64], x: &[f64], layer: usize, out: &mut [f64]);
 }
 

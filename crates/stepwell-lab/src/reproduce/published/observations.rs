@@ -3,7 +3,7 @@
 
 use stepwell::statistics::Share;
 use stepwell::verdict::{Behavior, Effect, Finding, Observation, Pooled, Signs};
-use stepwell::words::probe_words;
+use stepwell::words::probe_in_sentence;
 
 use crate::setting::Setting;
 
@@ -26,10 +26,10 @@ pub fn observations(settings: &[Setting], names: &[String]) -> Vec<Observation> 
         out.push(diverges(one, other, what));
     };
     if let (Some(small), Some(long)) = (small, large.last()) {
-        compare(small, long, "at the large step size");
+        compare(small, long, "with the large step size than with the small one");
     }
     if let [short, .., long] = large[..] {
-        compare(short, long, "the longer the step size stays large");
+        compare(short, long, "with the longer large phase than with the shorter one");
     }
     out
 }
@@ -58,7 +58,8 @@ fn shrinks(name: &str, one: &Setting, other: &Setting, what: &str) -> Observatio
     let is_loss = name.ends_with("loss");
     let sizes: Vec<f64> = pairs.iter().map(|(a, b)| if is_loss { b / a } else { b - a }).collect();
     let effect = Effect::of(if is_loss { "ratio" } else { "difference" }, &sizes);
-    let statement = format!("smaller {} {what}", probe_words(name));
+    let less = if name == "nonzero" { "fewer" } else { "smaller" };
+    let statement = format!("{less} {} {what}", probe_in_sentence(name));
     Observation::paired(statement, between(one, other), seeds(one, other), Signs::smaller(&pairs), effect)
 }
 
@@ -67,7 +68,7 @@ fn diverges(one: &Setting, other: &Setting, what: &str) -> Observation {
     let runs = one.outcomes.iter().zip(&other.outcomes).filter(|(a, b)| a.has_ended() && b.has_ended());
     let pairs: Vec<(bool, bool)> = runs.map(|(a, b)| (a.diverged(), b.diverged())).collect();
     let statement = format!("diverges more often {what}");
-    Observation::paired(statement, between(one, other), seeds(one, other), Signs::oftener(&pairs), None)
+    Observation::paired(statement, between(one, other), seeds(one, other), Signs::more_often(&pairs), None)
 }
 
 fn between(one: &Setting, other: &Setting) -> String {
