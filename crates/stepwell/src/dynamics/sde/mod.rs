@@ -261,6 +261,9 @@ impl Dynamics for Sde {
                 if !self.substep(problem, state, eta, dt) {
                     return t;
                 }
+                if let Some(factors) = &mut state.factors {
+                    factors.see(&state.theta);
+                }
             }
             if !self.residuals.iter().all(|r| is_bounded(*r)) {
                 return t;
