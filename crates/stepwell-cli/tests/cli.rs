@@ -255,7 +255,10 @@ fn runs_that_all_diverged_say_so_in_one_line() {
         out.lines().find(|line| line.contains("7 of 7 diverged, median step ")).unwrap_or_else(|| panic!("{out}"));
     assert!(line.ends_with("; `stepwell advise spec.toml --set steps=2000` finds a step size"), "{line}");
     let figure = fs::read_to_string(folder.path().join("a/figure.svg")).unwrap();
-    assert!(figure.contains(": drawn up to there") && figure.contains("thick: median of all seeds until they diverge"));
+    assert!(
+        figure.contains(": their start is drawn")
+            && figure.contains("thick: median of all seeds until the first diverges")
+    );
     assert!(!figure.contains("did not diverge") && !figure.contains("the step size is divided"));
     let fine = succeeds(folder.path(), &["run", "spec.toml", "--set", "steps=2000", "--out", "b"]);
     assert!(!fine.contains("stepwell advise"), "{fine}");

@@ -19,8 +19,8 @@ pub struct Group<'a> {
     pub label: String,
     /// A run of its own, drawn as a thin line.
     pub thin: Option<&'a Records>,
-    /// The runs whose median and band are drawn: those that did not diverge. Where all runs of all settings did, all of them,
-    /// up to there; where others are left, none, so that what diverges does not flatten these.
+    /// The runs whose median and band are drawn: those that did not diverge. Where all runs of all settings did, the start
+    /// of all of them; where others are left, none, so that what diverges does not flatten these.
     pub survivors: Vec<&'a Records>,
     /// Its color.
     pub color: RGBColor,
@@ -52,7 +52,7 @@ impl Group<'_> {
     /// What is drawn of it where all of its runs diverged.
     pub fn remark(&self) -> Option<String> {
         let words = self.setting.all_diverged_words()?;
-        let drawn = if self.survivors.is_empty() { "not drawn" } else { "drawn up to there" };
+        let drawn = if self.survivors.is_empty() { "not drawn" } else { "their start is drawn" };
         Some(format!("{words}: {drawn}"))
     }
 }
@@ -70,7 +70,7 @@ pub fn panel(name: &str, groups: &[Group<'_>]) -> Panel {
     let (mut areas, mut thin, mut lines) = (decays(groups), Vec::new(), Vec::new());
     for group in groups {
         let color = group.color;
-        let LineInBand { line, area, .. } = band(&group.survivors, name);
+        let LineInBand { line, area, .. } = band_of(group.setting, &group.survivors, name);
         if group.setting.outcomes.len() > 1 {
             areas.push(Layer::Band { points: area, color });
         }
@@ -153,7 +153,7 @@ pub fn legend(groups: &[Group<'_>]) -> Vec<Entry> {
 /// What thick lines and bands are.
 fn whose_median(groups: &[Group<'_>]) -> &'static str {
     if groups.iter().all(|group| group.setting.all_diverged()) {
-        "thick: median of all seeds until they diverge\nband: their 10% to 90%"
+        "thick: median of all seeds until the first diverges\nband: their 10% to 90%"
     } else {
         "thick: median of the seeds that did not diverge\nband: their 10% to 90%"
     }
@@ -174,6 +174,18 @@ pub struct LineInBand {
     pub area: Vec<(f64, f64, f64)>,
     /// How many runs they are over.
     pub runs: usize,
+    /// So many points are recorded of all of these.
+    pub shortest: usize,
+}
+
+/// Median and band of some runs of a setting; where all of its runs diverged, as long as all of them go on.
+pub fn band_of(setting: &Setting, runs: &[&Records], name: &str) -> LineInBand {
+    let mut band = band(runs, name);
+    if setting.all_diverged() {
+        band.line.truncate(band.shortest);
+        band.area.truncate(band.shortest);
+    }
+    band
 }
 
 /// Median line and 10 to 90% band of a series over runs that recorded the same steps; runs that measured it only once
@@ -186,5 +198,6 @@ pub fn band(runs: &[&Records], name: &str) -> LineInBand {
     let bands: Vec<(f64, Band)> = first.steps.iter().enumerate().map(|(k, t)| (*t as f64, at(k))).collect();
     let line = bands.iter().map(|(t, band)| (*t, band.median)).collect();
     let area = bands.iter().map(|(t, band)| (*t, band.p10, band.p90)).collect();
-    LineInBand { line, area, runs: series.len() }
+    let shortest = series.iter().map(|s| s.steps.len()).min().unwrap_or(0);
+    LineInBand { line, area, runs: series.len(), shortest }
 }

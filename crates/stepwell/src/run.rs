@@ -143,8 +143,8 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     pub fn advance(&mut self, k: u64) -> Status {
         let mut left = k.min(self.steps - self.step);
         while left > 0 && self.status == Status::Running {
-            // factors are seen after each step
-            let together = if self.state.factors.is_some() { 1 } else { BLOCK as u64 };
+            let one_by_one = self.state.factors.is_some() && !self.dynamics.shows_factors();
+            let together = if one_by_one { 1 } else { BLOCK as u64 };
             let count = left.min(together) as usize;
             let step_sizes = &mut self.step_sizes[..count];
             self.schedule.fill(self.step, step_sizes);
@@ -154,7 +154,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
                 state: &mut self.state,
                 step_sizes,
             });
-            if let Some(factors) = &mut self.state.factors {
+            if let Some(factors) = self.state.factors.as_mut().filter(|_| one_by_one) {
                 factors.see(&self.state.theta);
             }
             self.step += taken as u64;
@@ -240,7 +240,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     }
 
     /// Accumulates from here on what the steps multiply `|u_j^2 - v_j^2|` with, if the model is a diagonal network: see
-    /// [`LogFactors`]. Steps are then taken one by one.
+    /// [`LogFactors`]. Steps are then taken one by one, but those of equations.
     pub fn accumulate_factors(&mut self) {
         if self.problem.model.is_product() && self.state.factors.is_none() {
             self.state.factors = Some(LogFactors::new(&self.state.theta));

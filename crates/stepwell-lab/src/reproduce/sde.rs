@@ -1,5 +1,6 @@
 //! SGD, label noise at a fixed level, and the label-noise equations, side by side as distributions.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
@@ -69,10 +70,15 @@ pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<
     let all: Vec<&Rows> =
         settings.first().map_or(Vec::new(), |sgd| alive(&sgd.outcomes, &betas[0]).chain(&more).collect());
     let all: Vec<Cloud> = (0..steps.len()).into_par_iter().map(|k| Cloud::of(&all, k)).collect();
+    let mut floors: BTreeMap<[usize; 2], Vec<Floor>> = BTreeMap::new();
     let law = |k: usize| {
         let (sgd, own) = (&clouds[0], &clouds[k]);
         let sizes = [sgd, own].map(|clouds| clouds.first().map_or(0, |cloud| cloud.points.rows()));
-        let (to_sgd, floor) = if k == 0 { (Vec::new(), Vec::new()) } else { (distances(sgd, own), floor(&all, sizes)) };
+        let (to_sgd, floor) = if k == 0 {
+            (Vec::new(), Vec::new())
+        } else {
+            (distances(sgd, own), floors.entry(sizes).or_insert_with(|| floor(&all, sizes)).clone())
+        };
         Law {
             label: settings[k].label.clone(),
             step_size: step_sizes[k],

@@ -8,7 +8,7 @@ use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
 use super::source::{Source, full_label, is_logarithmic, last_step, series_names};
-use crate::series::{LineInBand, band, grouped, rests_on};
+use crate::series::{LineInBand, band_of, grouped, rests_on};
 use crate::style::INK;
 
 /// A series longer than this is thinned.
@@ -41,7 +41,7 @@ pub fn of(sources: &[Source], most_runs: usize, words: &mut Words) -> Value {
         let lines: Vec<Value> = lines.collect();
         let survivors = setting.surviving_records();
         let bands = names.iter().enumerate().filter_map(|(s, name)| {
-            let LineInBand { line, area, .. } = band(&survivors, name);
+            let LineInBand { line, area, .. } = band_of(setting, &survivors, name);
             if survivors.len() < 2 || line.is_empty() {
                 return None;
             }

@@ -113,6 +113,12 @@ pub trait Dynamics: Clone + Send + Sync + 'static {
     /// that it is compiled for each instruction set.
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize;
 
+    /// Whether it shows each of its steps to [`State::factors`] by itself, inner ones too: a run does so step by step for
+    /// the others.
+    fn shows_factors(&self) -> bool {
+        false
+    }
+
     /// What it carries from one step to the next beside the parameters (positions of its streams, an order of the
     /// samples), as words.
     fn position(&self) -> Vec<u64>;

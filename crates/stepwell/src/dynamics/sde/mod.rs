@@ -273,6 +273,10 @@ impl Dynamics for Sde {
         step_sizes.len()
     }
 
+    fn shows_factors(&self) -> bool {
+        true
+    }
+
     fn position(&self) -> Vec<u64> {
         vec![self.normals.position()]
     }
