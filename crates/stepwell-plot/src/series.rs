@@ -188,16 +188,67 @@ pub fn band_of(setting: &Setting, runs: &[&Records], name: &str) -> LineInBand {
     band
 }
 
-/// Median line and 10 to 90% band of a series over runs that recorded the same steps; runs that measured it only once
-/// (at their end) are left out.
+/// Median line and 10 to 90% band of a series over runs that recorded the same steps, as far as they came; runs that
+/// measured it only at their end are left out.
 pub fn band(runs: &[&Records], name: &str) -> LineInBand {
     let series = runs.iter().filter_map(|records| records.get(name)).filter(|s| s.steps.len() > 1);
-    let series: Vec<&Series> = series.collect();
-    let Some(first) = series.iter().max_by_key(|s| s.steps.len()) else { return LineInBand::default() };
+    let mut series: Vec<&Series> = series.collect();
+    let Some(first) = series.iter().copied().max_by_key(|s| s.steps.len()) else { return LineInBand::default() };
+    series.retain(|s| first.steps.starts_with(&s.steps));
     let at = |k: usize| Band::of(&series.iter().filter_map(|s| s.values.get(k).copied()).collect::<Vec<_>>());
     let bands: Vec<(f64, Band)> = first.steps.iter().enumerate().map(|(k, t)| (*t as f64, at(k))).collect();
     let line = bands.iter().map(|(t, band)| (*t, band.median)).collect();
     let area = bands.iter().map(|(t, band)| (*t, band.p10, band.p90)).collect();
     let shortest = series.iter().map(|s| s.steps.len()).min().unwrap_or(0);
     LineInBand { line, area, runs: series.len(), shortest }
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell::outcome::Outcome;
+    use stepwell::run::Status;
+    use stepwell::verdict::{Divergence, Sign};
+
+    use super::*;
+
+    fn setting(runs: &[&[u64]], diverges: bool) -> Setting {
+        let run = |steps: &&[u64]| {
+            let mut records = Records::default();
+            steps.iter().for_each(|step| records.push("rank", *step, *step as f64));
+            let divergence = diverges.then_some(Divergence { step: 9, by: Sign::Overflow });
+            let status = if diverges { Status::Overflowed { step: 9 } } else { Status::Finished };
+            Outcome { status, divergence, records, ..Outcome::not_begun(1) }
+        };
+        let timetable = Some(Timetable { decays: vec![8, 20], line: vec![(0, 1.0), (8, 0.5), (20, 0.1)] });
+        let outcomes = runs.iter().map(run).collect();
+        Setting { label: "one".into(), steps: 30, last_large: 7, timetable, outcomes, as_published: None }
+    }
+
+    #[test]
+    fn a_median_says_on_how_many_runs_it_rests() {
+        let all = setting(&[&[0, 10, 20], &[0, 10, 20]], false);
+        // the rank was measured along the way in one run, in the others at the end: on the grid, and after it
+        let some = setting(&[&[0, 10, 20, 30], &[20, 30], &[20, 30]], false);
+        let words = |settings: &[Setting]| rests_on("rank", &groups(settings));
+        assert_eq!(words(&[all.clone()]), None);
+        assert_eq!(words(&[some.clone()]), Some("median of 1 of 3 runs".into()));
+        assert_eq!(words(&[all.clone(), some.clone()]), Some("median of 2 and 1 of 2 to 3 runs".into()));
+        let found = band(&some.surviving_records(), "rank");
+        assert_eq!(found.line, [(0.0, 0.0), (10.0, 10.0), (20.0, 20.0), (30.0, 30.0)]);
+        assert_eq!(panel("rank", &groups(&[some])).x_label, "iteration (median of 1 of 3 runs)");
+    }
+
+    #[test]
+    fn of_what_diverged_the_start_is_drawn_and_no_decay_that_did_not_happen() {
+        let diverged = setting(&[&[0, 1], &[0, 1, 2, 3]], true);
+        let groups_of = |settings: &[Setting]| groups(settings).iter().map(|group| group.remark()).collect::<Vec<_>>();
+        let words = "2 of 2 diverged, median step 9";
+        assert_eq!(groups_of(&[diverged.clone()]), [Some(format!("{words}: their start is drawn"))]);
+        let fine = setting(&[&[0, 1, 2, 3]], false);
+        assert_eq!(groups_of(&[diverged.clone(), fine.clone()]), [Some(format!("{words}: not drawn")), None]);
+        let found = band_of(&diverged, &diverged.surviving_records(), "rank");
+        assert_eq!(found.line, [(0.0, 0.0), (1.0, 1.0)]);
+        assert_eq!((diverged.decays(), fine.decays()), (vec![8], vec![8, 20]));
+        assert_eq!(diverged.step_sizes(), [(0, 1.0), (8, 0.5)]);
+    }
 }

@@ -23,7 +23,7 @@ pub fn figure(experiment: &Experiment, found: &Sde) -> Figure {
         distances(found),
     ];
     let mut legend = legend(&groups);
-    let text = "distance between so many paths of SGD and\nas many others as there are of the law (95%)";
+    let text = "distance between as many paths of SGD:\nmedian and 95% of random groups";
     legend.push(Entry { mark: Mark::Dashed(INK), text: text.into() });
     Figure { title: experiment.title.clone(), columns: 3, panels, legend, below: Vec::new() }
 }

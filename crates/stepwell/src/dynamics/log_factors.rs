@@ -5,7 +5,7 @@
 /// A step `u' = u - g v`, `v' = v - g u` multiplies `u + v` with `1 - g` and `u - v` with `1 + g`. The larger of the two is
 /// known to full relative precision before and after the step, and so is g. The smaller one drowns in the round-off of u
 /// and v after a while: `u^2 - v^2` of the last parameters does not tell the factor. Exact for steps of this form, which
-/// all dynamics have but equations with corrections (second order, Heun's scheme).
+/// all dynamics have but equations with corrections (second order, Heun's scheme); minus infinity once u and v are 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogFactors {
     seen: Vec<f64>,
