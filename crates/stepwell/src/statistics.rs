@@ -12,7 +12,7 @@ mod sequence;
 use serde::{Deserialize, Serialize};
 
 pub use binomial::{binomial_at_most, clopper_pearson, sign_test};
-pub use distance::{energy_distance, sliced_wasserstein};
+pub use distance::{Slices, energy_distance, sliced_wasserstein};
 pub use fit::Slope;
 pub use holm::holm;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};

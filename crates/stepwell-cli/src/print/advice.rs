@@ -2,7 +2,7 @@
 
 use stepwell::statistics::Share;
 use stepwell::verdict::Effect;
-use stepwell::words::{band_text, percent, probe_words, share_text, short, thousands};
+use stepwell::words::{band_text, percent, probe_label, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::advice::{Advice, Large, LargeSteps, Validation};
 
@@ -130,7 +130,7 @@ fn comparison(advice: &Advice) -> String {
     table.add_row(["diverged".to_string(), large, constant]);
     for name in &advice.series {
         let [large, constant] = runs.map(|runs| band_text(&runs.end(name)));
-        table.add_row([probe_words(name), large, constant]);
+        table.add_row([probe_label(name), large, constant]);
     }
     table.trim_fmt()
 }

@@ -1,6 +1,8 @@
 //! What is printed of an experiment: one file per kind of findings.
 
 mod advice;
+pub mod diverged;
+mod observation;
 mod phase;
 mod published;
 mod quadratic;

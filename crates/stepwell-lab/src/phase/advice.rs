@@ -17,8 +17,9 @@ use crate::findings::phase::Fate;
 
 /// What is optimized counts as worse from this ratio of medians on, even where the interval holds 1.
 const WORSE: f64 = 1.1;
-/// It counts as better where the interval ends below this.
+/// It counts as better where the interval ends below this, and as worse where it begins above that.
 const BETTER: f64 = 0.98;
+const NO_WORSE: f64 = 1.02;
 
 /// The advice for a protocol, with the runs of the large steps and of the best constant step size.
 pub(super) fn work_out(
@@ -30,17 +31,14 @@ pub(super) fn work_out(
     let deterministic = protocol.is_deterministic();
     let optimized = if protocol.has_test()? { "test_loss" } else { "train_loss" };
     let constant = protocol.without_decay();
-    let mut search = Search { constant, question, deterministic, optimized, watch };
+    let search = Search { constant, question, deterministic, optimized, watch };
     let small_steps = protocol.small_step_thresholds()?;
     let bound = protocol.bound(small_steps);
-    let mut edge = search.edge(small_steps, bound)?;
+    let edge = search.edge(small_steps, bound)?;
     let constants = search.constants(edge)?;
-    if let Some((warmed, beyond)) = search.warmed(edge, small_steps, bound)? {
-        (search.constant, edge) = (warmed, beyond);
-    }
     let best = constants.iter().min_by(|a, b| a.median.total_cmp(&b.median));
     let best = *best.ok_or_else(|| LabError::Failed("no constant step size that was tried converges".into()))?;
-    let chosen = search.large_steps(edge, bound, &best)?;
+    let chosen = search.large_steps(edge, small_steps, bound, &best)?;
     let tested = search.test(chosen)?;
     let reference = search.reference(&constants, &tested)?;
     let [ratio, train_ratio] =
@@ -96,7 +94,7 @@ fn check(Question { level, seeds }: Question) -> Result<(), LabError> {
 }
 
 fn described(constant: &Protocol<'_>, tested: &Tested) -> Result<LargeSteps, LabError> {
-    let Choice { step_size, keep, divide_by } = tested.choice;
+    let Choice { step_size, keep, divide_by, .. } = tested.choice;
     let spec = tested.choice.protocol(constant).spec_at(step_size)?;
     let setting = &tested.point.setting;
     let stabilization = setting.stabilization();
@@ -123,7 +121,7 @@ fn judge(optimized: &str, ratios: [&Option<Effect>; 2], large: &Point, constant:
         let none = no_loss(large);
         large.end(name).median.max(none) / constant.end(name).median.max(none)
     };
-    let worse = ratio.low > 1.0 || ratio.median > WORSE || of_medians(optimized) > WORSE;
+    let worse = ratio.low > NO_WORSE || ratio.median > WORSE || of_medians(optimized) > WORSE;
     let unfinished = train.median > TRAIN_TOLERANCE || of_medians("train_loss") > TRAIN_TOLERANCE;
     match () {
         () if worse => Large::DoesNotHelp,

@@ -34,7 +34,7 @@ const FINALISTS: usize = 6;
 const CLOSER: u64 = 3;
 /// A step size that theory bounds stays below this part of the bound.
 const WITHIN: f64 = 0.9;
-/// A warm-up of one's own takes this share of the run, and is worth it if it moves the edge up by this factor.
+/// A warm-up is tried where the protocol has none: over this share of the run, if it moves the edge up by this factor.
 const WARM_UP: f64 = 0.05;
 const MOVED: f64 = 1.1;
 /// Large steps that are tried, relative to the edge, and shares of the run that they are kept for.
@@ -62,6 +62,8 @@ const NO_LOSS: f64 = 1e-12;
 /// Large steps, then a decay.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
+    /// Whether they begin with a warm-up that the protocol does not have.
+    warmed: bool,
     pub(super) step_size: f64,
     pub(super) keep: f64,
     pub(super) divide_by: f64,
@@ -69,8 +71,15 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn protocol<'a>(&self, constant: &Protocol<'a>) -> Protocol<'a> {
-        constant.with_decay(self.keep, self.divide_by)
+        let decayed = constant.with_decay(self.keep, self.divide_by);
+        if self.warmed { warmed(&decayed) } else { decayed }
     }
+}
+
+fn warmed<'a>(protocol: &Protocol<'a>) -> Protocol<'a> {
+    let mut warmed = protocol.clone();
+    warmed.warm_up(WARM_UP);
+    warmed
 }
 
 /// Large steps that have passed their test, with the runs.
@@ -145,21 +154,15 @@ impl<'a> Search<'a> {
         Ok(screened)
     }
 
-    /// The protocol with a warm-up and its edge, where it has none of its own and one moves the edge up. What theory bounds is
-    /// not moved.
-    pub(super) fn warmed(
-        &self,
-        edge: f64,
-        small_steps: Thresholds,
-        bound: Option<f64>,
-    ) -> Result<Option<(Protocol<'a>, f64)>, LabError> {
+    /// The search with a warm-up and its edge, where the protocol has none and one moves the edge up. What theory bounds is not
+    /// moved.
+    fn warmed(&self, edge: f64, small_steps: Thresholds, bound: Option<f64>) -> Result<Option<(Self, f64)>, LabError> {
         if bound.is_some() || self.constant.spec().schedule.warmup.is_some() {
             return Ok(None);
         }
-        let mut constant = self.constant.clone();
-        constant.warm_up(WARM_UP);
-        let beyond = Search { constant: constant.clone(), ..*self }.edge(small_steps, bound)?;
-        Ok((beyond > MOVED * edge).then_some((constant, beyond)))
+        let search = Search { constant: warmed(&self.constant), ..*self };
+        let beyond = search.edge(small_steps, bound)?;
+        Ok((beyond > MOVED * edge).then_some((search, beyond)))
     }
 
     /// The largest step size, kept throughout, at which hardly a screening run diverges, and which theory allows.
@@ -243,17 +246,20 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    /// Of the large step sizes, kept for some shares of the run, those with the smallest median of what is optimized. If their
-    /// training loss does not come down as that of the best constant step size, they must be better by a tenth than the best
-    /// for which it does.
-    pub(super) fn large_steps(&self, edge: f64, bound: Option<f64>, constant: &Constant) -> Result<Choice, LabError> {
-        let mut choices = Vec::new();
-        for (step_size, kept) in self.kept(edge, bound)? {
-            let reached = self.measure(&self.constant, step_size, self.seeds(CHOOSING, CLOSER), CLOSER)?;
-            let target = 0.5 * reached.threshold_reached();
-            let target = if target > 0.0 && target.is_finite() { target } else { constant.step_size };
-            let divide_by = (100.0 * (step_size / target).clamp(1.5, 1e6)).round() / 100.0;
-            choices.extend(kept.into_iter().map(|keep| Choice { step_size, keep, divide_by }));
+    /// Of the large step sizes, kept for some shares of the run, with a warm-up or without, those with the smallest median of
+    /// what is optimized. If their training loss does not come down as that of the best constant step size, they must be better
+    /// by a tenth than the best for which it does.
+    pub(super) fn large_steps(
+        &self,
+        edge: f64,
+        small_steps: Thresholds,
+        bound: Option<f64>,
+        constant: &Constant,
+    ) -> Result<Choice, LabError> {
+        let mut choices = self.choices(edge, bound, constant)?;
+        if let Some((search, beyond)) = self.warmed(edge, small_steps, bound)? {
+            let found = search.choices(beyond, bound, constant)?;
+            choices.extend(found.into_iter().map(|choice| Choice { warmed: true, ..choice }));
         }
         for runs in ROUNDS {
             choices = self.best_first(choices, runs, constant)?;
@@ -261,6 +267,19 @@ impl<'a> Search<'a> {
         }
         let none = || LabError::Failed("runs diverge at every schedule of large steps that was tried".into());
         choices.first().copied().ok_or_else(none)
+    }
+
+    /// Schedules of the large step sizes that decay to half of the threshold that is reached.
+    fn choices(&self, edge: f64, bound: Option<f64>, constant: &Constant) -> Result<Vec<Choice>, LabError> {
+        let mut choices = Vec::new();
+        for (step_size, kept) in self.kept(edge, bound)? {
+            let reached = self.measure(&self.constant, step_size, self.seeds(CHOOSING, CLOSER), CLOSER)?;
+            let target = 0.5 * reached.threshold_reached();
+            let target = if target > 0.0 && target.is_finite() { target } else { constant.step_size };
+            let divide_by = (100.0 * (step_size / target).clamp(1.5, 1e6)).round() / 100.0;
+            choices.extend(kept.into_iter().map(|keep| Choice { warmed: false, step_size, keep, divide_by }));
+        }
+        Ok(choices)
     }
 
     /// Schedules in the order in which they are to be preferred, without those that diverge.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use stepwell::outcome::Outcome;
 use stepwell::statistics::Band;
-use stepwell::words::{band_text, probe_label, share_text, short, thousands};
+use stepwell::words::{band_of_text, probe_label, share_text, short, thousands};
 use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
@@ -83,7 +83,7 @@ fn head(sources: &[Source], most_runs: usize) -> String {
     if runs > most_runs {
         let _ = writeln!(
             out,
-            "<p class=\"meta\">Of {} runs about {most_runs} are drawn one by one (--runs); medians, bands, shares and tables are over all.</p>",
+            "<p class=\"meta\">Of {} runs about {most_runs} are drawn one by one (--runs); medians, bands, shares and tables are over all, or as many as they say.</p>",
             thousands(runs as u64)
         );
     }
@@ -109,8 +109,8 @@ fn tables(sources: &[Source]) -> String {
         }
     }
     out.push_str(
-        "</tbody>\n</table></div>\n<p class=\"hint\">Median [10%, 90%] of the runs that did not diverge, where each was recorded last; \
-         shares with exact 95% intervals.</p>\n",
+        "</tbody>\n</table></div>\n<p class=\"hint\">Median [10%, 90%] of the runs that did not diverge, where each was recorded last, and of how many \
+         where that is not all of them; shares with exact 95% intervals.</p>\n",
     );
     out
 }
@@ -124,7 +124,7 @@ fn row(label: &str, setting: &Setting, names: &[String]) -> String {
         small(&of_steps(&Band::of(&steps)))
     );
     for name in names {
-        let _ = write!(out, "<td>{}</td>", small(&of_band(&last(setting, name))));
+        let _ = write!(out, "<td>{}</td>", small(&of_band(&last(setting, name), setting.survived())));
     }
     out + "</tr>\n"
 }
@@ -143,9 +143,9 @@ fn published_row(label: &str, run: &Outcome, names: &[String]) -> String {
     out + "</tr>\n"
 }
 
-/// One value where there is but one.
-fn of_band(band: &Band) -> String {
-    if band.count == 1 { short(band.median) } else { band_text(band) }
+/// One value where there is but one run; how many values there are where that is not `all`.
+fn of_band(band: &Band, all: usize) -> String {
+    if band.count == 1 && all == 1 { short(band.median) } else { band_of_text(band, all) }
 }
 
 /// Steps in the same way.

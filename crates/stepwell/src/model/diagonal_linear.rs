@@ -128,6 +128,10 @@ impl Model for DiagonalLinear {
         Some(u.iter().zip(v).map(|(u, v)| u * v).collect())
     }
 
+    fn is_product(&self) -> bool {
+        true
+    }
+
     /// The Jacobian `[X D_v, X D_u]` has the Gram matrix `X diag(u^2 + v^2) X^T`.
     fn jacobian_scales(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let (u, v) = theta.split_at(self.d);

@@ -126,6 +126,11 @@ pub trait Model: Clone + Send + Sync + 'static {
         None
     }
 
+    /// Whether `theta = [u, v]` and the predictor is linear in its input with the coefficients `u * v`.
+    fn is_product(&self) -> bool {
+        false
+    }
+
     /// Scales `s` with `J J^T = X diag(s^2) X^T` for the Jacobian J on any inputs X, for models that have them.
     fn jacobian_scales(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let _ = theta;
