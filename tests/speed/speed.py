@@ -54,7 +54,7 @@ def main():
         took = [call("run", "runs.toml", "--out", f"runs{k}") for k in range(3)]
         wall, used = min(took, key=lambda pair: pair[1])
         ratio = raw / used
-        print(f"{options.runs} runs of 10,000 steps: {wall:.1f} s, {1e9 * used / steps:.1f} ns a step; raw steps {1e9 * raw / steps:.1f} ns: {ratio:.0%}")
+        print(f"{options.runs} runs of 10,000 steps: {wall:.1f} s, {1e9 * used / steps:.1f} ns per step; raw steps {1e9 * raw / steps:.1f} ns: {ratio:.0%}")
         status = min(call("status", "runs0")[0] for _ in range(3))
         collect = min(call("collect", "runs0", "-o", "all.parquet")[0] for _ in range(3))
         print(f"status {status:.3f} s, collect {collect:.2f} s")

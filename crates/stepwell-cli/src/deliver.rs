@@ -11,7 +11,7 @@ use stepwell_store::run_folder::{Format, Heading, RunFolder};
 use crate::cli::ResultArgs;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
-use crate::print::in_words;
+use crate::print::{diverged, in_words};
 
 /// Where an experiment goes, and how it is told.
 pub struct Delivery<'a> {
@@ -23,6 +23,8 @@ pub struct Delivery<'a> {
     started: Instant,
     /// What is added after the time that it took.
     pub remark: String,
+    /// What may help where all runs diverge.
+    pub help: Option<String>,
 }
 
 impl<'a> Delivery<'a> {
@@ -35,7 +37,7 @@ impl<'a> Delivery<'a> {
         started: Instant,
     ) -> Self {
         let (format, json) = (args.format(), args.json);
-        Self { folder, heading, picture, format, json, started, remark: String::new() }
+        Self { folder, heading, picture, format, json, started, remark: String::new(), help: None }
     }
 
     /// Writes, draws and prints an experiment that was computed.
@@ -72,7 +74,10 @@ impl<'a> Delivery<'a> {
             self.folder.write_experiment(&experiment, &self.heading.command, self.format)?;
         }
         self.draw(&experiment)?;
-        self.tell(&experiment, "; results were at hand, and nothing was computed (--overwrite computes them again)")?;
+        self.tell(
+            &experiment,
+            "; the results were there already, and nothing was computed (--overwrite computes them again)",
+        )?;
         Ok(experiment)
     }
 
@@ -91,7 +96,12 @@ impl<'a> Delivery<'a> {
         }
         let (place, files) = (self.folder.path().display(), self.folder.names().join(", "));
         let (words, seconds) = (in_words(experiment), self.started.elapsed().as_secs_f64());
-        print(&format!("{}\n\nfiles    {place}/{{{files}}}\ntime     {seconds:.1} s{remark}\n", words.trim_end()))
+        let diverged = diverged::in_words(experiment, self.help.as_deref());
+        let diverged = if diverged.is_empty() { diverged } else { format!("\n\n{}", diverged.trim_end()) };
+        print(&format!(
+            "{}{diverged}\n\nfiles    {place}/{{{files}}}\ntime     {seconds:.1} s{remark}\n",
+            words.trim_end()
+        ))
     }
 
     /// The end of a command that could not get its experiment, or was stopped: the same command goes on with what is kept.

@@ -58,6 +58,25 @@ pub fn table(header: &[&str]) -> comfy_table::Table {
     table
 }
 
+/// Where the words of what was printed are explained, with some of them.
+pub fn explained(words: &[&str]) -> String {
+    format!("`stepwell explain WORD` defines each word above, such as {}.", words.join(", "))
+}
+
+/// Lines that are read as text are no longer than this.
+const TEXT_WIDTH: u16 = 100;
+
+/// A text in lines as wide as the terminal, where that is not too wide for text.
+pub fn paragraph(text: &str) -> String {
+    let mut lines = comfy_table::Table::new();
+    lines
+        .load_preset(comfy_table::presets::NOTHING)
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_width(width().min(TEXT_WIDTH))
+        .add_row([text]);
+    lines.trim_fmt().lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

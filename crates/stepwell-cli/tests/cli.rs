@@ -245,6 +245,26 @@ fn a_diverged_run_is_a_result() {
     assert_eq!(strict.status.code(), Some(1));
 }
 
+/// One line says so, with what helps; the figure says what it draws, and marks no decay that no run came to.
+#[test]
+fn runs_that_all_diverged_say_so_in_one_line() {
+    let folder = with_spec();
+    let large = ["--set", "schedule.step_size=2", "--set", "steps=2000"];
+    let out = succeeds(folder.path(), &[&["run", "spec.toml", "--seeds", "7", "--out", "a"], &large[..]].concat());
+    let line =
+        out.lines().find(|line| line.contains("7 of 7 diverged, median step ")).unwrap_or_else(|| panic!("{out}"));
+    assert!(line.ends_with("; `stepwell advise spec.toml --set steps=2000` finds a step size"), "{line}");
+    let figure = fs::read_to_string(folder.path().join("a/figure.svg")).unwrap();
+    assert!(
+        figure.contains(": their start is drawn")
+            && figure.contains("thick: median of all seeds until the first diverges")
+    );
+    assert!(!figure.contains("did not diverge") && !figure.contains("the step size is divided"));
+    let fine = succeeds(folder.path(), &["run", "spec.toml", "--set", "steps=2000", "--out", "b"]);
+    assert!(!fine.contains("stepwell advise"), "{fine}");
+    assert!(fs::read_to_string(folder.path().join("b/figure.svg")).unwrap().contains("the step size is divided"));
+}
+
 #[test]
 fn a_network_is_measured_layer_by_layer() {
     let folder = with_spec();

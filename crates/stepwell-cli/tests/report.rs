@@ -57,6 +57,9 @@ fn a_page_has_the_same_bytes_for_the_same_results_and_escapes_what_it_is_given()
     ends_with(0, at, &["report", "many"]);
     ends_with(0, at, &["--jobs", "1", "report", "many", "-o", "deep/again.html"]);
     let page = fs::read_to_string(at.join("report.html")).unwrap();
+    // the rank was measured along the way in two runs only, the losses in all
+    assert!(page.matches("\"rests_on\":\"median of ").count() == 1 && page.contains(" of 12 runs\""), "{page}");
+    assert!(fs::read_to_string(at.join("many/figure.svg")).unwrap().contains("iteration (median of "));
     assert!(page == fs::read_to_string(at.join("deep/again.html")).unwrap());
     assert_eq!(names(&at.join("deep")), ["again.html"]);
     assert!(

@@ -32,7 +32,7 @@ costly = ["rank"]
 costly_seeds = 2
 "#;
 
-/// Two step sizes that converge and one that diverges, ten seeds each, three runs a chunk.
+/// Two step sizes that converge and one that diverges, ten seeds each, three runs per chunk.
 const SWEEP: &str =
     "base = \"base.toml\"\nseeds = 10\nruns_per_chunk = 3\n[grid]\nschedule.step_size = [0.05, 0.1, 4.0]\n";
 
@@ -79,7 +79,7 @@ fn the_collected_bytes_depend_on_the_plan_alone() {
         ends_with(0, at, &["sweep", "work", "shards", "--shard", shard]);
     }
     assert!(collected(at, "shards") == expected, "shards, last first");
-    assert_eq!(names(&at.join("shards/chunks")).len(), 10, "a file a chunk, and no other");
+    assert_eq!(names(&at.join("shards/chunks")).len(), 10, "one file per chunk, and no other");
 }
 
 #[test]

@@ -26,9 +26,9 @@ pub fn convolve(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
 pub struct Normalized {
     /// The normalized maps.
     pub output: Tensor<4>,
-    /// Mean of the batch a channel, without gradient.
+    /// Mean of the batch per channel, without gradient.
     pub mean: Tensor<1>,
-    /// Biased variance of the batch a channel, without gradient.
+    /// Biased variance of the batch per channel, without gradient.
     pub variance: Tensor<1>,
 }
 

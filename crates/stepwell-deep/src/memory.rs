@@ -131,7 +131,7 @@ fn bytes_of_parameters(network: &Network) -> u64 {
 /// What a measurement of a checkpoint needs, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeasureMemory {
-    /// Activations with so many numbers an image.
+    /// Activations with so many numbers per image.
     Activations(u64),
     /// The rank of the Jacobian.
     Jacobian,

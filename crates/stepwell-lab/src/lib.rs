@@ -35,6 +35,7 @@ pub mod drive;
 pub mod error;
 pub mod experiment;
 pub mod findings;
+pub mod glossary;
 pub mod phase;
 pub mod reproduce;
 pub mod runs;

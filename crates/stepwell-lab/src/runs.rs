@@ -36,7 +36,7 @@ pub(crate) fn apart<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 /// The runs of settings over `seeds` seeds, `first`, `first + 1`, .., with their last parameters: see the example on the
 /// [front page](crate). Costly probes are measured at every recording point of the first few seeds, as the spec says. Runs that
-/// were stopped are `Running`.
+/// were stopped are `Running`. A setting whose seeds [would all be one run](Spec::seeds_differ) has one, and a note says so.
 ///
 /// # Errors
 /// If a run cannot be started, or the watcher could not do its part.
@@ -46,21 +46,30 @@ pub fn runs(
     seeds: u64,
     watch: &dyn Watch,
 ) -> Result<Experiment, LabError> {
+    let different = |prepared: &Prepared| if prepared.spec().seeds_differ() { seeds } else { seeds.min(1) };
     let jobs: Vec<Job<'_>> =
-        settings.iter().flat_map(|(label, prepared)| jobs(label, prepared, first, seeds)).collect();
+        settings.iter().flat_map(|(label, prepared)| jobs(label, prepared, first, different(prepared))).collect();
     watch.expects(jobs.len() as u64, "runs");
     let mut outcomes = ensemble(&jobs, watch)?.into_iter();
     let with_runs = |(label, prepared): &(String, Prepared)| {
-        Setting::new(label.clone(), prepared, outcomes.by_ref().take(seeds as usize).collect())
+        Setting::new(label.clone(), prepared, outcomes.by_ref().take(different(prepared) as usize).collect())
     };
+    let same = settings.iter().filter(|(_, prepared)| different(prepared) < seeds);
     let relative = settings.iter().any(|(_, prepared)| prepared.spec().schedule.relative);
     Ok(Experiment {
         title: settings.first().and_then(|(_, prepared)| prepared.spec().title.clone()).unwrap_or_default(),
         settings: settings.iter().map(with_runs).collect(),
         findings: Findings::Runs,
         step_size_unit: relative.then(|| RELATIVE.into()),
-        notes: Vec::new(),
+        notes: same.map(|(label, _)| one_run(label, seeds)).collect(),
     })
+}
+
+/// That the seeds of a setting do not differ.
+pub(crate) fn one_run(label: &str, seeds: u64) -> String {
+    format!(
+        "{label}: data, start and sample indices are given, so all {seeds} seeds would be one run. It was taken once."
+    )
 }
 
 /// What relative step sizes are counted in.
@@ -93,6 +102,22 @@ mod tests {
         };
         assert_eq!(spec("one", "b"), Ok(2));
         assert_eq!(spec("one", r"b\nc"), Err("variants.1.label: several lines, expected one line".into()));
+    }
+
+    /// Gradient descent from a fixed start on data that are given is one run; with samples that are drawn it is many.
+    #[test]
+    fn seeds_that_would_be_one_run_are_one() {
+        let spec = Spec::from_toml(
+            "steps = 9\nmodel = 'linear'\nloss = 'half_mean_square'\ninit.constant = 0.1\n\
+             data.sparse_regression = { n = 9, d = 2, sparsity = 1, draw.fresh = 1 }\ndynamics.sgd = {}\n\
+             schedule.step_size = 0.1\nvariants = [{ label = 'SGD' }, { label = 'GD', dynamics.gradient_descent = {} }]",
+        );
+        let ready = settings(&spec.unwrap(), &NoFiles).unwrap();
+        let found = runs(&ready, 1, 20, &crate::drive::ToTheEnd).unwrap();
+        let counts: Vec<usize> = found.settings.iter().map(|setting| setting.outcomes.len()).collect();
+        assert_eq!(counts, [20, 1]);
+        assert!(found.notes.len() == 1 && found.notes[0].starts_with("GD: "), "{:?}", found.notes);
+        assert!(runs(&ready, 1, 1, &crate::drive::ToTheEnd).unwrap().notes.is_empty());
     }
 
     #[test]

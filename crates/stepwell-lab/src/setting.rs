@@ -1,11 +1,14 @@
 //! A setting with its runs: the same experiment over seeds.
 
+use std::collections::BTreeMap;
+
 use stepwell::outcome::Outcome;
 use stepwell::record::Records;
+use stepwell::run::Status;
 use stepwell::schedule::Timetable;
 use stepwell::spec::Prepared;
-use stepwell::statistics::{Band, Share};
-use stepwell::verdict::{Behavior, Pooled, Stabilization};
+use stepwell::statistics::{Band, Share, quantile};
+use stepwell::verdict::{Behavior, Effect, Finding, Observation, Pooled, Stabilization};
 use stepwell::words::{short, thousands};
 
 /// The runs of one setting, over seeds.
@@ -81,10 +84,48 @@ impl Setting {
         self.outcomes.iter().all(Outcome::diverged)
     }
 
+    /// `20 of 20 diverged, median step 22`, where all of its runs did.
+    pub fn all_diverged_words(&self) -> Option<String> {
+        let steps: Vec<f64> = self.outcomes.iter().filter_map(|run| Some(run.diverged_at()? as f64)).collect();
+        let runs = self.outcomes.len();
+        let step = thousands(quantile(&steps, 0.5).round() as u64);
+        let at = if runs == 1 { "at step" } else { "median step" };
+        (runs > 0 && steps.len() == runs).then(|| format!("{runs} of {runs} diverged, {at} {step}"))
+    }
+
     /// The runs that did not diverge; all of them where none is left, since lines up to there are better than none.
     pub fn survivors(&self) -> impl Iterator<Item = &Outcome> {
         let all = self.all_diverged();
         self.outcomes.iter().filter(move |run| all || !run.diverged())
+    }
+
+    /// How many runs statistics over those that did not diverge rest on, where all of these have a value.
+    pub fn survived(&self) -> usize {
+        self.outcomes.iter().filter(|run| !run.diverged()).count()
+    }
+
+    /// The last step that one of its runs came to: it may have overflowed on the way.
+    fn reached(&self) -> u64 {
+        let recorded =
+            |run: &Outcome| run.records.series.iter().filter_map(|series| series.steps.last().copied()).max();
+        let of = |run: &Outcome| match run.status {
+            Status::Finished => self.steps,
+            Status::Overflowed { step } => step,
+            Status::Running => recorded(run).unwrap_or(0),
+        };
+        self.runs().map(of).max().unwrap_or(0)
+    }
+
+    /// The steps at which the step size was divided, of those that a run came to.
+    pub fn decays(&self) -> Vec<u64> {
+        let (reached, planned) = (self.reached(), self.timetable.iter().flat_map(|timetable| &timetable.decays));
+        planned.copied().filter(|step| *step < reached).collect()
+    }
+
+    /// Its step sizes up to where a run came to; empty where they are not known.
+    pub fn step_sizes(&self) -> Vec<(u64, f64)> {
+        let (reached, planned) = (self.reached(), self.timetable.iter().flat_map(|timetable| &timetable.line));
+        planned.copied().filter(|(step, _)| *step <= reached).collect()
     }
 
     /// Records of the survivors.
@@ -97,9 +138,15 @@ impl Setting {
         self.outcomes.iter().map(|run| run.last(series)).collect()
     }
 
-    /// The same beside those of another setting, run by run, where both have a value.
+    /// Its runs beside those of another setting with the same seeds.
+    pub fn paired<'a>(&'a self, other: &'a Self) -> Vec<(&'a Outcome, &'a Outcome)> {
+        let others: BTreeMap<u64, &Outcome> = other.outcomes.iter().map(|run| (run.seed, run)).collect();
+        self.outcomes.iter().filter_map(|run| Some((run, *others.get(&run.seed)?))).collect()
+    }
+
+    /// The last recorded values of a series in these pairs, where both have one.
     pub fn paired_finals(&self, other: &Self, series: &str) -> Vec<(f64, f64)> {
-        let pairs = self.finals(series).into_iter().zip(other.finals(series));
+        let pairs = self.paired(other).into_iter().map(|(a, b)| (a.last(series), b.last(series)));
         pairs.filter(|(a, b)| !a.is_nan() && !b.is_nan()).collect()
     }
 
@@ -134,6 +181,24 @@ impl Setting {
     pub fn stabilization(&self) -> Pooled {
         let ended = self.outcomes.iter().filter(|run| run.has_ended());
         Pooled::of(&ended.map(|run| run.stabilization).collect::<Vec<_>>())
+    }
+
+    /// That as an observation of the paper's: the verdict on the setting decides, not the shares of single runs. Runs that
+    /// diverged meanwhile, or were too short, are left out. Effect: the drift.
+    pub fn stabilizes(&self) -> Observation {
+        let Pooled { behavior, drift, runs, .. } = self.stabilization();
+        let statement = "the loss stabilizes while the step size is large, unless it diverges";
+        let is_interval = drift.low > 0.0 && drift.high.is_finite();
+        let (low, high) = if is_interval { (drift.low, drift.high) } else { (drift.factor, drift.factor) };
+        let effect = Effect { unit: "drift, factor".into(), median: drift.factor, low, high, is_interval };
+        let finding = match behavior {
+            Behavior::Stabilizes => Finding::Holds,
+            Behavior::Flat | Behavior::CannotTell | Behavior::TooShort => Finding::CannotTell,
+            _ => Finding::DoesNotHold,
+        };
+        let share = Share::of(self.levels().len(), runs);
+        let row = Observation::new(statement, &*self.label, share, (runs > 0).then_some(effect));
+        Observation { finding, p: f64::NAN, corrected_p: f64::NAN, ..row }
     }
 
     /// The geometric mean over the training losses that a run recorded in the second half of its large phase: it lies below

@@ -70,6 +70,22 @@ fn equations_stand_beside_sgd() {
             assert_eq!(law.to_sgd.last(), law.sliced_wasserstein.as_ref());
         }
     }
+    // the noise is at the level that SGD's own samples have over the steps that are compared
+    let paths = experiment.settings[0].outcomes.iter().filter(|run| !run.diverged());
+    let means: Vec<f64> = paths.map(|run| run.records.last("mean_sampled_loss")).collect();
+    assert!(
+        (sde.delta - means.iter().sum::<f64>() / means.len() as f64).abs() < 1e-12 && (0.05..0.09).contains(&sde.delta)
+    );
+    assert!(experiment.title.ends_with(&format!("η = 0.282, δ = {}", stepwell::words::short(sde.delta))));
+    // at that level the calibrated equation has the factor of SGD, about; clipping at round-off gave -83 and -48
+    let factor = |law: usize| experiment.settings[law].band("log_factor").median;
+    assert!(
+        (-140.0..-95.0).contains(&factor(0)) && (-125.0..-85.0).contains(&factor(2)),
+        "{} {}",
+        factor(0),
+        factor(2)
+    );
+    assert!(sde.laws[2].floor.iter().all(|floor| floor.low <= floor.median && floor.median <= floor.high));
     // all paths start at the same point
     assert!(sde.laws[1..].iter().all(|law| law.to_sgd[0].0 == 0.0));
     // the noise as written is far from SGD's

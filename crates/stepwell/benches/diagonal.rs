@@ -55,7 +55,7 @@ fn plain(data: &Dataset, u: &mut [f64], v: &mut [f64], indices: &[usize]) {
     }
 }
 
-/// The same by hand: one pass a step, five accumulators, fused multiply-add. Not what stepwell may use (other bits).
+/// The same by hand: one pass per step, five accumulators, fused multiply-add. Not what stepwell may use (other bits).
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn by_hand(data: &Dataset, u: &mut [f64], v: &mut [f64], indices: &[usize]) {

@@ -206,6 +206,9 @@ impl From<&Saved> for Container {
         out.numbers("theta", &checkpoint.theta);
         out.whole_numbers("dynamics", &checkpoint.dynamics);
         out.numbers("sampled_loss", &checkpoint.sampled);
+        if !checkpoint.factors.is_empty() {
+            out.numbers("factors", &checkpoint.factors);
+        }
         out.put_end(end);
         out.put_records(records);
         out
@@ -224,6 +227,7 @@ impl TryFrom<&Container> for Saved {
                 theta: from.f64s("theta")?.to_vec(),
                 dynamics: from.u64s("dynamics")?.to_vec(),
                 sampled: from.f64s("sampled_loss")?.to_vec(),
+                factors: from.f64s("factors").map_or(Vec::new(), <[f64]>::to_vec),
             },
             records: from.records()?,
             end: from.end()?,
@@ -287,8 +291,8 @@ mod tests {
 
     #[test]
     fn sessions_and_outcomes_come_back_to_the_bit() {
-        let checkpoint =
-            Checkpoint { step: 7, theta: vec![-0.0, 5e-324], dynamics: vec![u64::MAX], sampled: vec![0.5; 64] };
+        let (theta, dynamics) = (vec![-0.0, 5e-324], vec![u64::MAX]);
+        let checkpoint = Checkpoint { step: 7, theta, dynamics, sampled: vec![0.5; 64], factors: vec![1.0; 3] };
         let end = vec![(Cow::Borrowed("rank"), 3.0), (Cow::Borrowed("test_loss"), f64::NEG_INFINITY)];
         let (status, step_size, altered) = (Status::Overflowed { step: 9 }, Some(0.1), true);
         let saved = Saved { status, checkpoint, records: records(), end: end.clone(), step_size, altered };

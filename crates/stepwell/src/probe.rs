@@ -119,6 +119,12 @@ probes! {
     /// Whether the iterates bounce: the share of sign changes among the next 200 moves along the top eigenvector of the
     /// Hessian, see [`bouncing`](crate::lookahead::bouncing). Measured on a copy of the run.
     Bouncing = "bouncing", Run;
+    /// The mean of the sampled loss over the steps so far: the level delta of the label-noise equation that stands for these
+    /// steps. NaN before the first step.
+    MeanSampledLoss = "mean_sampled_loss", Run;
+    /// Of a diagonal network, the median over coordinates of the logarithm of what the steps so far multiplied `|u^2 - v^2|`
+    /// with, accumulated exactly: see [`LogFactors`](crate::dynamics::LogFactors). NaN for other models.
+    LogFactor = "log_factor", Run;
     /// The parameters: a row of p numbers in their flat order.
     Parameters = "parameters", Row(|_, theta| Some(theta.to_vec()));
     /// What a model with one input computes: a row of 401 values on [`predictor_grid`].
@@ -135,7 +141,7 @@ enum How<M> {
     Layer(fn(&FeatureSparsity) -> f64),
     /// A row of numbers of the parameters.
     Row(fn(&Problem<M>, &[f64]) -> Option<Vec<f64>>),
-    /// On copies of the run that go on, see [`Session::measure`](crate::session::Session::measure).
+    /// On the run or on copies of it that go on, see [`Session::measure`](crate::session::Session::measure).
     Run,
 }
 
@@ -159,7 +165,7 @@ impl Probe {
         matches!(self.how::<ScalarToy>(), How::Row(_))
     }
 
-    /// Whether it needs the run, not its parameters alone: it is measured on copies that go on.
+    /// Whether it needs the run, not its parameters alone: what the steps so far have summed up, or copies that go on.
     pub fn is_of_run(self) -> bool {
         matches!(self.how::<ScalarToy>(), How::Run)
     }

@@ -167,6 +167,11 @@ impl RecordPlan {
         &self.sets[self.which[k]]
     }
 
+    /// Whether a probe is measured at some step, or after the last one.
+    pub fn contains(&self, probe: Probe) -> bool {
+        self.sets.iter().chain([&self.end]).any(|probes| probes.contains(&probe))
+    }
+
     /// What is measured after the last step.
     pub fn end(&self) -> &[Probe] {
         &self.end

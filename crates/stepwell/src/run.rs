@@ -1,6 +1,6 @@
 //! A run: a problem, a dynamics and a schedule, stepped by its caller.
 
-use crate::dynamics::{Dynamics, SampledLoss, State};
+use crate::dynamics::{Dynamics, LogFactors, SampledLoss, State};
 use crate::landscape::Landscape;
 use crate::loss_blocks::LossBlocks;
 use crate::model::Model;
@@ -45,6 +45,8 @@ pub struct Checkpoint {
     pub dynamics: Vec<u64>,
     /// The [state](SampledLoss::state) of the sampled loss.
     pub sampled: Vec<f64>,
+    /// The [state](LogFactors::state) of the factors; empty where they are not accumulated.
+    pub factors: Vec<f64>,
 }
 
 /// Why a run cannot go on from a checkpoint, or with other parameters.
@@ -75,6 +77,9 @@ pub enum ResumeError {
     /// It was taken of another dynamics.
     #[error("its random streams are those of another dynamics")]
     Dynamics,
+    /// It was taken of a run that does not accumulate its factors.
+    #[error("it has no factors of u^2 - v^2; record `log_factor` from the start")]
+    Factors,
     /// The run has overflowed: its random streams are ahead of its step, so it has no parameters to go on with.
     #[error("the run overflowed at step {step}; start a new one")]
     Overflowed {
@@ -138,7 +143,9 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     pub fn advance(&mut self, k: u64) -> Status {
         let mut left = k.min(self.steps - self.step);
         while left > 0 && self.status == Status::Running {
-            let count = left.min(BLOCK as u64) as usize;
+            let one_by_one = self.state.factors.is_some() && !self.dynamics.shows_factors();
+            let together = if one_by_one { 1 } else { BLOCK as u64 };
+            let count = left.min(together) as usize;
             let step_sizes = &mut self.step_sizes[..count];
             self.schedule.fill(self.step, step_sizes);
             let taken = dispatch(Advance {
@@ -147,6 +154,9 @@ impl<M: Model, D: Dynamics> Run<M, D> {
                 state: &mut self.state,
                 step_sizes,
             });
+            if let Some(factors) = self.state.factors.as_mut().filter(|_| one_by_one) {
+                factors.see(&self.state.theta);
+            }
             self.step += taken as u64;
             left -= taken as u64;
             if taken < count || self.state.theta.iter().any(|t| !t.is_finite()) {
@@ -160,8 +170,14 @@ impl<M: Model, D: Dynamics> Run<M, D> {
 
     /// What it takes to go on from here, in a run made in the same way.
     pub fn checkpoint(&self) -> Checkpoint {
-        let (theta, sampled) = (self.state.theta.to_vec(), self.state.sampled.state());
-        Checkpoint { step: self.step, theta, dynamics: self.dynamics.position(), sampled }
+        let State { theta, sampled, factors, .. } = &self.state;
+        Checkpoint {
+            step: self.step,
+            theta: theta.to_vec(),
+            dynamics: self.dynamics.position(),
+            sampled: sampled.state(),
+            factors: factors.as_ref().map_or(Vec::new(), LogFactors::state),
+        }
     }
 
     /// Goes on from a checkpoint: the steps that follow have the bits of the run it was taken of.
@@ -169,7 +185,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
     /// # Errors
     /// If it does not fit, or holds parameters that are not finite; the run is then of no further use.
     pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<(), ResumeError> {
-        let Checkpoint { step, theta, dynamics, sampled } = checkpoint;
+        let Checkpoint { step, theta, dynamics, sampled, .. } = checkpoint;
         if *step > self.steps {
             return Err(ResumeError::Steps { step: *step, steps: self.steps });
         }
@@ -180,8 +196,17 @@ impl<M: Model, D: Dynamics> Run<M, D> {
         }
         self.state.theta.copy_from_slice(theta);
         self.state.sampled = sampled;
+        self.resume_factors(checkpoint)?;
         self.step = *step;
         self.status = if self.step == self.steps { Status::Finished } else { Status::Running };
+        Ok(())
+    }
+
+    fn resume_factors(&mut self, checkpoint: &Checkpoint) -> Result<(), ResumeError> {
+        if self.state.factors.is_some() {
+            let factors = LogFactors::resumed(&checkpoint.factors, &checkpoint.theta);
+            self.state.factors = Some(factors.ok_or(ResumeError::Factors)?);
+        }
         Ok(())
     }
 
@@ -208,7 +233,28 @@ impl<M: Model, D: Dynamics> Run<M, D> {
         }
         self.check(theta)?;
         self.state.theta.copy_from_slice(theta);
+        if let Some(factors) = &mut self.state.factors {
+            factors.go_on_from(theta);
+        }
         Ok(())
+    }
+
+    /// Accumulates from here on what the steps multiply `|u_j^2 - v_j^2|` with, if the model is a diagonal network: see
+    /// [`LogFactors`]. Steps are then taken one by one, but those of equations.
+    pub fn accumulate_factors(&mut self) {
+        if self.problem.model.is_product() && self.state.factors.is_none() {
+            self.state.factors = Some(LogFactors::new(&self.state.theta));
+        }
+    }
+
+    /// The logarithms of these factors, one per coordinate; `None` where they are not accumulated.
+    pub fn log_factors(&self) -> Option<Vec<f64>> {
+        self.state.factors.as_ref().map(LogFactors::values)
+    }
+
+    /// The mean of the sampled loss over the steps so far; NaN before the first.
+    pub fn mean_sampled_loss(&self) -> f64 {
+        one_term(&self.problem) * self.state.sampled.mean(self.step)
     }
 
     /// What verdicts on the loss rest on: of a run that goes on, up to here.
@@ -244,6 +290,7 @@ impl<M: Model, D: Dynamics> Run<M, D> {
         }
         let mut branch = self.clone();
         branch.schedule = Schedule::constant(0.1 * self.schedule.at(last_large));
+        branch.state.factors = None;
         (branch.step, branch.steps, branch.status) = (0, steps, Status::Running);
         branch.state.sampled = SampledLoss::new(steps / 2, steps, f64::INFINITY);
         if branch.advance(steps) != Status::Finished {
@@ -329,6 +376,12 @@ pub trait Runner: Send + Sync {
     fn set_schedule(&mut self, schedule: Schedule);
     /// What verdicts on the loss rest on, see [`Run::loss_blocks`].
     fn loss_blocks(&self) -> LossBlocks;
+    /// Accumulates factors from here on, see [`Run::accumulate_factors`].
+    fn accumulate_factors(&mut self);
+    /// Their logarithms, see [`Run::log_factors`].
+    fn log_factors(&self) -> Option<Vec<f64>>;
+    /// The mean of the sampled loss so far, see [`Run::mean_sampled_loss`].
+    fn mean_sampled_loss(&self) -> f64;
     /// What it takes to go on from here, see [`Run::checkpoint`].
     fn checkpoint(&self) -> Checkpoint;
     /// Goes on from a checkpoint, see [`Run::resume`].
@@ -384,6 +437,18 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
         self.loss_blocks()
     }
 
+    fn accumulate_factors(&mut self) {
+        self.accumulate_factors();
+    }
+
+    fn log_factors(&self) -> Option<Vec<f64>> {
+        self.log_factors()
+    }
+
+    fn mean_sampled_loss(&self) -> f64 {
+        self.mean_sampled_loss()
+    }
+
     fn checkpoint(&self) -> Checkpoint {
         self.checkpoint()
     }
@@ -397,6 +462,7 @@ impl<M: Model, D: Dynamics> Runner for Run<M, D> {
         self.state.theta.copy_from_slice(&checkpoint.theta);
         let sampled = self.state.sampled.clone().resumed(&checkpoint.sampled, checkpoint.step);
         self.state.sampled = sampled.ok_or(ResumeError::Dynamics)?;
+        self.resume_factors(checkpoint)?;
         (self.step, self.status) = (checkpoint.step, Status::Overflowed { step });
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::probe::{Instruments, Measurement, Probe};
 use crate::record::{RecordPlan, Records};
 use crate::run::{Checkpoint, ResumeError, Run, Runner, Status};
 use crate::schedule::Schedule;
+use crate::statistics::quantile;
 use crate::verdict::{Stabilization, divergence};
 
 /// Steps over which [`Probe::Lyapunov`] compares nearby runs at most.
@@ -116,12 +117,15 @@ impl Session {
 
     pub(crate) fn of(
         seed: u64,
-        runner: Box<dyn Runner>,
+        mut runner: Box<dyn Runner>,
         instruments: Instruments,
         plan: Arc<RecordPlan>,
         unit: f64,
     ) -> Self {
         let status = runner.status();
+        if plan.contains(Probe::LogFactor) {
+            runner.accumulate_factors();
+        }
         let (records, end) = (Records::default(), Vec::new());
         Self { seed, runner, instruments, unit, plan, next: 0, records, end, status, step_size: None, altered: false }
     }
@@ -184,6 +188,10 @@ impl Session {
                     let steps = LYAPUNOV_STEPS.min(self.steps_of_this_phase());
                     let Exponent { value, low, high } = lyapunov(&*self.runner, steps);
                     vec![value, low, high]
+                }
+                Probe::MeanSampledLoss => vec![self.runner.mean_sampled_loss()],
+                Probe::LogFactor => {
+                    vec![self.runner.log_factors().map_or(f64::NAN, |factors| quantile(&factors, 0.5))]
                 }
                 _ => vec![bouncing(&*self.runner, BOUNCING_STEPS)],
             };

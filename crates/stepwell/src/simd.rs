@@ -12,9 +12,9 @@ use core::sync::atomic::{AtomicU8, Ordering};
 pub enum Level {
     /// What every processor of the architecture has (SSE2 on x86-64).
     Baseline = 1,
-    /// AVX2: four numbers an instruction.
+    /// AVX2: four numbers per instruction.
     Avx2 = 2,
-    /// AVX-512 F, VL and DQ: eight numbers an instruction.
+    /// AVX-512 F, VL and DQ: eight numbers per instruction.
     Avx512 = 3,
 }
 

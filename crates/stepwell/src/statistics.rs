@@ -14,7 +14,7 @@ mod student;
 use serde::{Deserialize, Serialize};
 
 pub use binomial::{binomial_at_most, clopper_pearson, sign_test};
-pub use distance::{energy_distance, sliced_wasserstein};
+pub use distance::{Slices, energy_distance, sliced_wasserstein};
 pub use fit::Slope;
 pub use holm::holm;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};
@@ -80,9 +80,15 @@ pub struct Share {
 
 impl Share {
     /// With [`clopper_pearson`]'s interval: for a number of runs that was fixed beforehand. Who looks repeatedly and may stop
-    /// takes a [`confidence_sequence`]. `[0, 1]` if `total` is 0.
+    /// takes [`Share::of_looks`]. `[0, 1]` if `total` is 0.
     pub fn of(hits: usize, total: usize) -> Self {
         let [low, high] = clopper_pearson(hits, total, 0.05);
+        Self { hits, total, low, high }
+    }
+
+    /// With the interval of a [`confidence_sequence`], which holds however often one has looked, and wherever one stopped.
+    pub fn of_looks(hits: usize, total: usize) -> Self {
+        let [low, high] = confidence_sequence(hits, total, 0.05);
         Self { hits, total, low, high }
     }
 

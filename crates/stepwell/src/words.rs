@@ -31,6 +31,15 @@ pub fn band_text(band: &Band) -> String {
     format!("{} [{}, {}]", short(band.median), short(band.p10), short(band.p90))
 }
 
+/// The same with the number of values, where it is not `all`: `122 [104, 139], 3 runs`.
+pub fn band_of_text(band: &Band, all: usize) -> String {
+    match band.count {
+        0 => band_text(band),
+        count if count == all => band_text(band),
+        count => format!("{}, {count} run{}", band_text(band), if count == 1 { "" } else { "s" }),
+    }
+}
+
 /// `hits of total [95% interval]`.
 pub fn share_text(share: &Share) -> String {
     format!("{} of {} [{}, {}]", share.hits, share.total, percent(share.low), percent(share.high))
@@ -72,6 +81,18 @@ pub fn probe_words(name: &str) -> String {
     layer.map_or(words.clone(), |layer| format!("{words}, layer {layer}"))
 }
 
+/// A series' name above or beside its values: of feature sparsity, which way is sparse.
+pub fn probe_label(name: &str) -> String {
+    let sparser = if name.starts_with("feature_sparsity") { " (lower is sparser)" } else { "" };
+    format!("{}{sparser}", probe_words(name))
+}
+
+/// A series' name within a sentence: a layer or place stands between commas.
+pub fn probe_in_sentence(name: &str) -> String {
+    let words = probe_words(name);
+    if words.contains(',') { words + "," } else { words }
+}
+
 /// The first letter as a capital.
 pub fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
@@ -89,6 +110,9 @@ mod tests {
         assert_eq!(short(89.0), "89");
         assert_eq!(short(89.512), "89.5");
         assert_eq!(short(f64::NAN), "–");
+        let ranks = Band::of(&[104.0, 122.0, f64::NAN, 139.0]);
+        assert_eq!(band_of_text(&ranks, 53), "122 [108, 136], 3 runs");
+        assert_eq!([band_of_text(&ranks, 3), band_of_text(&Band::of(&[]), 3)], ["122 [108, 136]", "–"]);
         assert_eq!(short(f64::INFINITY), "inf");
         assert_eq!(significant(3.528621943603826e-3, 14), "0.0035286219436038");
     }
@@ -100,6 +124,10 @@ mod tests {
         assert_eq!(probe_words("feature_sparsity_2"), "feature sparsity, layer 2");
         assert_eq!(probe_words("feature_sparsity/block3"), "feature sparsity, block3");
         assert_eq!(probe_words("jacobian_effective_rank"), "effective rank of the Jacobian");
+        assert_eq!(probe_in_sentence("feature_sparsity_2"), "feature sparsity, layer 2,");
+        assert_eq!(probe_label("feature_sparsity_2"), "feature sparsity, layer 2 (lower is sparser)");
+        assert_eq!(probe_label("train_loss"), "train loss");
+        assert_eq!(probe_in_sentence("test_loss"), "test loss");
         assert_eq!(capitalized(&probe_words("train_loss")), "Train loss");
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use stepwell::probe::Probe;
 use stepwell::run::{Checkpoint, ResumeError, Status};
 use stepwell::session::{Saved, Session};
 use stepwell::spec::{Array, ArraySource, Prepared, Spec};
+use stepwell::statistics::quantile;
 
 /// One array of sample indices, whatever the file's name.
 struct Indices;
@@ -40,11 +42,38 @@ dynamics = {dynamics}
 data.sparse_regression = {{ n = 12, d = 7, sparsity = 2, test = 20 }}
 init.diagonal = {{ u = 0.1, v = 0.0 }}
 schedule = {{ step_size = {step_size}, decay = [{{ after = 0.6, divide_by = 2.0 }}] }}
-record = {{ first = 4, points = 9, probes = ["train_loss", "test_loss", "step_size"], costly = ["rank"] }}
+record = {{ first = 4, points = 9, probes = ["train_loss", "test_loss", "step_size", "mean_sampled_loss", "log_factor"], costly = ["rank"] }}
 "#
     );
     let spec: Spec = toml::from_str(&text).unwrap_or_else(|error| panic!("{dynamics}: {error}"));
     spec.prepare(&Indices).unwrap_or_else(|error| panic!("{dynamics}: {error}"))
+}
+
+/// While u^2 - v^2 can be told from the parameters, the accumulated factor is that of the parameters; gradient descent
+/// sees the loss itself.
+#[test]
+fn sums_within_a_run_have_their_closed_forms() {
+    for dynamics in
+        [DYNAMICS[0], DYNAMICS[1], DYNAMICS[7], DYNAMICS[9], "{ sde = { equation = \"first_order\", substeps = 3 } }"]
+    {
+        let mut session = prepared(dynamics, 0.05).session(2).unwrap();
+        let mut losses = Vec::new();
+        for _ in 0..50 {
+            losses.push(session.measure(&[Probe::TrainLoss])[0].1);
+            session.advance(1);
+        }
+        let theta = session.theta();
+        let gap = |j: usize| ((theta[j] * theta[j] - theta[7 + j] * theta[7 + j]) / 0.01).abs().ln();
+        let factors: Vec<f64> = (0..7).map(gap).collect();
+        let [(_, factor), (_, mean)] = session.measure(&[Probe::LogFactor, Probe::MeanSampledLoss])[..] else {
+            panic!()
+        };
+        assert!((factor - quantile(&factors, 0.5)).abs() < 1e-11 && factor < -1e-6, "{dynamics}: {factor} {factors:?}");
+        if dynamics == DYNAMICS[0] {
+            let expected = losses.iter().sum::<f64>() / 50.0;
+            assert!((mean / expected - 1.0).abs() < 1e-12, "{mean} {expected}");
+        }
+    }
 }
 
 /// What a session came to, bit by bit.

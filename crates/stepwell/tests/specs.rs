@@ -198,7 +198,7 @@ fn bad_networks_are_named() {
     assert_eq!(with("[4]", "[4, 0]"), "model.fully_connected.hidden: 0, expected layers of at least one neuron");
     assert_eq!(
         with("[true, false]", "[true]"),
-        "model.fully_connected.bias: 1 entries, expected 2, one a layer with the output's last"
+        "model.fully_connected.bias: 1 entries, expected 2, one per layer, the output's last"
     );
     assert_eq!(
         with("init = \"he\"", "init.layers.weights = [\"he\", { normal = -1.0 }]"),

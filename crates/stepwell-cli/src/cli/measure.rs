@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// `measure`.
 #[derive(Subcommand)]
 pub enum MeasureCommand {
-    /// Feature sparsity coefficient of a layer's activations
+    /// Feature sparsity coefficient of a layer's activations (lower is sparser)
     Sparsity(SparsityArgs),
     /// Numerical rank of a matrix
     Rank {
@@ -90,7 +90,7 @@ pub struct NetworkArgs {
     /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
     #[arg(long, visible_alias = "data", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// What computes: cpu, cuda, cuda:N or wgpu
+    /// The device to compute on: cpu, cuda, cuda:N or wgpu
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
 }

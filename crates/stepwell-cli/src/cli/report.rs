@@ -22,19 +22,19 @@ pub struct ReportArgs {
     /// A figure as PDF for a paper: of its final width, letters as outlines [default name: report.pdf]
     #[arg(long, alias = "pdf-ready", group = "format")]
     pub pdf: bool,
-    /// Width of the PDF in inches; below 4 panels stand in one column
+    /// Width of the PDF in inches; below 4 inches, panels stand in one column
     #[arg(long, value_name = "INCHES", default_value_t = 6.75, value_parser = inches)]
     pub width: f32,
     /// Event files for TensorBoard, a folder per run below LOGDIR
     #[arg(long, value_name = "LOGDIR", group = "format", conflicts_with = "out")]
     pub tensorboard: Option<PathBuf>,
-    /// Only these series (train_loss,rank,step_size, say)
+    /// Only these series, such as train_loss,rank,step_size
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub series: Vec<String>,
     /// About how many runs are drawn one by one; medians, bands and tables are over all
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub runs: usize,
-    /// Report what is there, where an experiment has not ended
+    /// Report what is there if an experiment has not ended
     #[arg(long)]
     pub partial: bool,
 }
@@ -64,7 +64,7 @@ pub enum SpecCommand {
     },
     /// Print the JSON Schema of specs
     Schema {
-        /// Of which command
+        /// Which kind of spec
         #[arg(value_enum, default_value_t)]
         of: SpecKind,
     },

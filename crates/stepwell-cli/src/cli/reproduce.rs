@@ -26,8 +26,8 @@ pub struct ReproduceArgs {
     /// Use N fresh data sets, one per seed, instead of the published one
     #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub fresh: Option<u64>,
-    /// Scale the step sizes of each data set by its own threshold, as they stand to that of the published one: the
-    /// mean-square threshold at the solution that small steps lead to
+    /// Scale the published step sizes to each data set's own mean-square threshold (at the solution that small steps lead
+    /// to): their ratio to it stays that of the published data set
     #[arg(long)]
     pub relative: bool,
     /// What only densenet has
@@ -48,10 +48,10 @@ pub struct DenseNetArgs {
     /// How it is trained [default: basic]
     #[arg(long)]
     pub setting: Option<Setting>,
-    /// How large network, images and time are [default: small]
+    /// How large the network is, on how many images, for how long [default: small]
     #[arg(long)]
     pub scale: Option<Scale>,
-    /// The large step size [default: by data set, setting and scale; it is printed at the start]
+    /// The large step size [default: depends on data set, setting and scale, and is printed at the start]
     #[arg(long, value_name = "ETA", value_parser = step_size)]
     pub step_size: Option<f64>,
     /// The small step size that it is compared with
@@ -63,7 +63,7 @@ pub struct DenseNetArgs {
     /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// What computes: cpu, cuda, cuda:N or wgpu [default: cpu]
+    /// The device to compute on: cpu, cuda, cuda:N or wgpu [default: cpu]
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
 }

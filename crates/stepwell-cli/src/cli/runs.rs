@@ -20,7 +20,7 @@ pub struct RunArgs {
     /// How many seeds, counted from --seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
-    /// Insist that the folder holds this run; without it, the run goes on too where it is there
+    /// Fail unless the folder holds this run already. (A run that is there is resumed without this flag, too)
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
     /// Exit with 1 if a run diverges
@@ -48,10 +48,10 @@ pub struct TrainArgs {
     /// Where data sets are [default: STEPWELL_DATA; else ./data and /usr/share/datasets]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// What computes: cpu, cuda, cuda:N or wgpu
+    /// The device to compute on: cpu, cuda, cuda:N or wgpu
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
-    /// Insist that the folder holds this training; without it, the training goes on too where it is there
+    /// Fail unless the folder holds this training already. (A training that is there is resumed without this flag, too)
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
     /// Seconds between checkpoints; the end and a stop on request write one in any case

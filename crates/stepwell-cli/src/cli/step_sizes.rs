@@ -18,7 +18,7 @@ fn inner_share(text: &str) -> Result<f64, String> {
 pub struct PhaseArgs {
     /// The spec, a TOML file (- for stdin), or the name of a figure
     pub spec: PathBuf,
-    /// From lo to hi in k step sizes, half of them placed where the fates of runs change [default: 24, from a quarter of
+    /// Try k step sizes from lo to hi, half of them placed where the shares change most [default: 24, from a quarter of
     /// the smallest threshold of the data to beyond where all runs diverge]
     #[arg(long, value_name = "LO:HI:K")]
     pub step_sizes: Option<StepSizes>,
@@ -31,7 +31,7 @@ pub struct PhaseArgs {
     /// Decay after this share of the run [default: the spec's decays; 0.5 where it has none]
     #[arg(long, value_name = "F", value_parser = inner_share)]
     pub decay_after: Option<f64>,
-    /// Divide the step size by this then [default: 4]
+    /// Divide the step size by this at that point [default: 4]
     #[arg(long, value_name = "D", value_parser = divisor)]
     pub divide_by: Option<f64>,
     /// Change a key of the spec (may be given again)

@@ -82,7 +82,7 @@ fn sparsity(args: &SparsityArgs) -> Result<ExitCode, Failure> {
         }))?;
     } else {
         print(&format!(
-            "feature sparsity {:.2}% (non-zero activations {:.2}%)\n{} neurons on {} samples: {} dead, {} duplicates at a \
+            "feature sparsity {:.2}% (lower is sparser; non-zero activations {:.2}%)\n{} neurons on {} samples: {} dead, {} duplicates at a \
              correlation above {}, {} kept; {} groups\n",
             100.0 * found.feature_sparsity,
             100.0 * found.nonzero_share,

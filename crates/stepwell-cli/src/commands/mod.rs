@@ -4,6 +4,7 @@ pub mod advise;
 pub mod completions;
 #[cfg(feature = "deep")]
 pub mod data;
+pub mod explain;
 pub mod measure;
 #[cfg(feature = "deep")]
 pub mod measure_network;
@@ -56,7 +57,7 @@ commands! {
     Run(RunArgs) = run::run;
     /// Train a deep network on images
     Train(TrainArgs) = train::run;
-    /// Check the theory's claims, numerically, and certified where that is possible
+    /// Check the claims of the theory numerically, and by certified proof where that is possible
     Verify(VerifyArgs) = verify::run;
     /// Many runs of an experiment: planned, computed in parallel, resumed, collected
     #[command(subcommand)]
@@ -76,6 +77,8 @@ commands! {
     /// Image data sets for deep networks: what is there, and whether it is sound
     #[command(subcommand)]
     Data(DataCommand) = data::run;
+    /// Explain a word of the tables and pictures
+    Explain(explain::ExplainArgs) = explain::run;
     /// Print completions for a shell
     Completions(completions::CompletionsArgs) = completions::run;
 }

@@ -12,6 +12,7 @@ use stepwell_lab::runs::{runs, settings};
 use stepwell_store::arrays::Files;
 use stepwell_store::checkpoints::{self, Checkpoints, RUNS};
 use stepwell_store::run_folder::{Claim, Heading, Kind, RunFolder};
+use stepwell_store::shell::quoted;
 use stepwell_store::tensorboard;
 
 use crate::checkpoint::{every, warn};
@@ -34,7 +35,8 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let out = args.results.out.clone().unwrap_or_else(|| PathBuf::from("results").join(stem(&args.spec)));
     let folder =
         RunFolder::claim(&out, &heading, args.results.claim(if args.resume { Claim::Resume } else { Claim::New }))?;
-    let delivery = Delivery::new(&folder, &heading, "figure", &args.results, started);
+    let mut delivery = Delivery::new(&folder, &heading, "figure", &args.results, started);
+    delivery.help = advice(args);
     let experiment = match folder.at_hand()? {
         Some(experiment) => delivery.again(experiment)?,
         None => delivery.of(compute(args, &file, &settings, &folder, &heading)?)?,
@@ -54,6 +56,14 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 pub fn stem(spec: &Path) -> String {
     let stem = spec.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().replace('-', "_"));
     if stem == "_" { "run".to_string() } else { stem }
+}
+
+/// Who finds a step size, for a spec that lies in a file.
+fn advice(args: &RunArgs) -> Option<String> {
+    let path = args.spec.to_str().filter(|path| *path != "-")?;
+    let others = args.sets.iter().filter(|set| !set.trim_start().starts_with("schedule.step_size"));
+    let sets: String = others.map(|set| format!(" --set {}", quoted(set))).collect();
+    Some(format!("`stepwell advise {}{sets}` finds a step size", quoted(path)))
 }
 
 fn heading(args: &RunArgs, file: &SpecFile) -> Result<Heading, Failure> {

@@ -15,7 +15,7 @@ use stepwell::theory::toy_level::{Inequality, LevelCertificate, certify_level};
 use crate::cli::{BoundSide, VerifyArgs};
 use crate::code;
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{explained, print, print_json, table};
 
 /// The names that take numbers of the user's; the last is no claim of the notes.
 const ALTERNATION: &str = "toy-alternation";
@@ -86,19 +86,19 @@ fn as_json(claim: &Claim, finding: &Finding) -> Value {
     };
     json!({
         "claim": claim.name, "statement": claim.statement, "source": claim.source, "method": claim.method.name(),
-        "verdict": finding.verdict.name(), "expected": claim.expected.name(), "figure": finding.figure,
+        "verdict": finding.verdict.name(), "expected": claim.expected.name(), "measured": finding.measured,
         "horizon": claim.horizon, "detail": detail.trim_end_matches("; "),
     })
 }
 
 fn report(checked: &[(&Claim, Finding)], elapsed: f64) -> String {
-    let mut table = table(&["claim", "statement", "checked by", "figure", "verdict"]);
+    let mut table = table(&["claim", "statement", "checked by", "measured", "verdict"]);
     for (claim, finding) in checked {
         let verdict = match claim.is_as_documented(finding) {
             true => finding.verdict.name().to_string(),
             false => format!("{} (documented: {})", finding.verdict.name(), claim.expected.name()),
         };
-        table.add_row([claim.name, claim.statement, claim.method.name(), &finding.figure, &verdict]);
+        table.add_row([claim.name, claim.statement, claim.method.name(), &finding.measured, &verdict]);
     }
     let mut out = table.trim_fmt() + "\n";
     let corrected = |(claim, finding): &&(&Claim, Finding)| {
@@ -111,7 +111,11 @@ fn report(checked: &[(&Claim, Finding)], elapsed: f64) -> String {
     let simulated = checked.iter().filter(|(claim, _)| !claim.horizon.is_empty());
     out += &listed("Simulated, unless --seeds says otherwise", simulated.map(|(claim, _)| (claim.name, claim.horizon)));
     let documented = checked.iter().filter(|(claim, finding)| claim.is_as_documented(finding)).count();
-    out + &format!("\n{documented} of {} as documented, {elapsed:.1} s\n", checked.len())
+    out + &format!(
+        "\n{documented} of {} as documented, {elapsed:.1} s\n{}\n",
+        checked.len(),
+        explained(&["refuted", "checked by"])
+    )
 }
 
 fn listed<'a>(title: &str, items: impl Iterator<Item = (&'a str, &'a str)>) -> String {

@@ -1,11 +1,16 @@
 //! Advice in words, with its evidence and how it fares on fresh data sets.
 
-use stepwell::words::{band_text, percent, probe_words, share_text, short, thousands};
+use stepwell::statistics::Share;
+use stepwell::verdict::Effect;
+use stepwell::words::{band_text, percent, probe_label, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::advice::{Advice, Large, LargeSteps, Validation};
 
 use super::stabilization::{drift_text, verdict_text};
 use crate::output::table;
+
+/// A training loss that ends higher than the reference's by more than this factor is spoken of.
+const HIGHER: f64 = 2.0;
 
 /// The advice, its spec, and how it fares on fresh data sets where that was asked for.
 pub fn in_words(experiment: &Experiment, advice: &Advice) -> String {
@@ -30,7 +35,7 @@ fn evidence(advice: &Advice, steps: u64) -> String {
 
 /// The advice in a sentence, with the ratio that decides it.
 fn verdict(advice: &Advice, optimized: &str) -> String {
-    let ratio = |name: &str, effect: &Option<stepwell::verdict::Effect>| {
+    let ratio = |name: &str, effect: &Option<Effect>| {
         effect.as_ref().map_or(format!("no {name} to compare"), |e| {
             format!("{name} {} [{}, {}] times the constant step size's", short(e.median), short(e.low), short(e.high))
         })
@@ -39,7 +44,12 @@ fn verdict(advice: &Advice, optimized: &str) -> String {
     if advice.optimized != "train_loss" {
         found += &format!("; {}", ratio("train loss", &advice.train_ratio));
     }
+    let higher = advice.train_ratio.as_ref().is_some_and(|train| train.median > HIGHER);
     match advice.verdict {
+        Large::Helps if higher => format!(
+            "Large steps help: {found}. The training loss ends higher, since less of the run is left for it to come down: if \
+             you need it lower, run on at the small step size."
+        ),
         Large::Helps => format!("Large steps help: {found}."),
         Large::MakesNoDifference => format!("Large steps make no difference that these runs show: {found}."),
         Large::DoesNotHelp => format!(
@@ -64,9 +74,9 @@ fn divergence(advice: &Advice, steps: u64) -> String {
         return "none: gradient descent from a fixed start is one run, whatever the seed".into();
     }
     let tries = if advice.tries == 1 { "first try".into() } else { format!("try number {}", advice.tries) };
+    let Share { hits, total, .. } = advice.large_runs.diverged;
     format!(
-        "{} fresh runs of {} steps diverged, at most {} with 95% confidence ({tries})",
-        share_text(&advice.large_runs.diverged),
+        "{hits} of {total} fresh runs of {} steps diverged, so at most {} do with 95% confidence ({tries})",
         thousands(steps),
         percent(advice.diverge_at_most)
     )
@@ -105,7 +115,7 @@ fn thresholds(advice: &Advice) -> String {
         None => "local numbers: a run may go on above them".into(),
     };
     format!(
-        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay, at most 1 of 60 runs of the search diverged at {}",
+        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay, at most 1 of 120 runs of the search diverged at {}",
         short(small.mean_square),
         short(small.gradient_descent),
         short(advice.edge)
@@ -120,7 +130,7 @@ fn comparison(advice: &Advice) -> String {
     table.add_row(["diverged".to_string(), large, constant]);
     for name in &advice.series {
         let [large, constant] = runs.map(|runs| band_text(&runs.end(name)));
-        table.add_row([probe_words(name), large, constant]);
+        table.add_row([probe_label(name), large, constant]);
     }
     table.trim_fmt()
 }

@@ -1,7 +1,7 @@
 //! A phase diagram as a table.
 
 use stepwell::metrics::Thresholds;
-use stepwell::words::{percent, probe_words, short};
+use stepwell::words::{percent, probe_label, short};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::phase::{Fate, Phase, Point};
 
@@ -11,7 +11,7 @@ use crate::output::table;
 pub fn in_words(experiment: &Experiment, phase: &Phase) -> String {
     let title = &experiment.title;
     let names: Vec<&String> = phase.series.iter().filter(|name| *name != "train_loss").collect();
-    let words: Vec<String> = names.iter().map(|name| probe_words(name)).collect();
+    let words: Vec<String> = names.iter().map(|name| probe_label(name)).collect();
     let mut header = vec!["step size", "verdict"];
     header.extend(Fate::ALL.map(Fate::name));
     header.push("level δ");
@@ -46,11 +46,11 @@ fn exponent_text(point: &Point) -> String {
 
 fn thresholds(phase: &Phase) -> String {
     let Thresholds { gradient_descent, mean_square } = phase.small_steps;
-    let zero = phase.lyapunov_zero.map_or("not found in this range".into(), short);
+    let zero = phase.lyapunov_zero.map_or("nowhere in this range".into(), |eta| format!("at {}", short(eta)));
     format!(
-        "2/λmax, mean-square: the step size up to which the solution reached is stable; at the small-step solution: {}, {}\n\
-         Lyapunov: the exponent of nearby runs per step, from the middle of the large-step phase on, over the runs that \
-         resolve it; negative: they meet; its zero: {zero}\n",
+        "2/λmax, mean-square: the step size up to which the solution reached is stable; at the small-step solution they are {} and {}\n\
+         Lyapunov: the rate per step at which nearby runs part (positive) or meet (negative), from the middle of the large \
+         phase on, over the runs that resolve it; it turns positive {zero}\n",
         short(gradient_descent),
         short(mean_square)
     )

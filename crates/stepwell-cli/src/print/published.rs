@@ -2,11 +2,12 @@
 
 use stepwell::outcome::Outcome;
 use stepwell::verdict::{Effect, Observation, as_published};
-use stepwell::words::{band_text, percent, probe_words, share_text, short, significant, thousands};
+use stepwell::words::{band_of_text, band_text, percent, probe_label, share_text, short, significant, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::published::{Compared, Published, Sensitivity, Variant};
 use stepwell_lab::setting::Setting;
 
+use super::observation::seeds_text;
 use super::stabilization::{drift_text, singles_text, verdict_text};
 use crate::output::table;
 
@@ -46,9 +47,9 @@ fn values(experiment: &Experiment, found: &Published) -> String {
             let first = |text: String| if k == 0 { text } else { String::new() };
             let mut row = vec![
                 first(setting.label.clone()),
-                probe_words(series),
+                probe_label(series),
                 published.map_or("–".into(), |value| as_published(value.0)),
-                band_text(&setting.band(series)),
+                band_of_text(&setting.band(series), setting.survived()),
                 first(share_text(&setting.diverged())),
                 verdict.words(),
             ];
@@ -120,16 +121,6 @@ fn observed(found: &Published) -> String {
         out += "\nThis figure has no test set.";
     }
     out
-}
-
-/// In how many seeds it is so, how many are tied, and on how many of all that rests.
-fn seeds_text(observation: &Observation) -> String {
-    let Observation { share, signs, seeds, .. } = observation;
-    let tied = if signs.tied > 0 { format!(", {} tied", signs.tied) } else { String::new() };
-    let of = seeds
-        .filter(|seeds| *seeds != signs.pairs())
-        .map(|seeds| format!(" ({} of {seeds} seeds end in both)", signs.pairs()));
-    format!("{}{tied}{}", share_text(share), of.unwrap_or_default())
 }
 
 /// Which numbers can be reproduced to the digit, from what was measured.

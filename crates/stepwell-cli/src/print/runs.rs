@@ -1,6 +1,6 @@
 //! Runs over seeds, as a table of their last values.
 
-use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell::words::{band_of_text, probe_label, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::setting::{Setting, series_names};
 
@@ -16,7 +16,7 @@ pub fn in_words(experiment: &Experiment) -> String {
             let first = |text: String| if k == 0 { text } else { String::new() };
             table.add_row([
                 first(setting.label.clone()),
-                probe_words(name),
+                probe_label(name),
                 last_text(setting, name),
                 first(diverged_text(setting)),
                 first(phases_text(setting)),
@@ -29,7 +29,7 @@ pub fn in_words(experiment: &Experiment) -> String {
 fn last_text(setting: &Setting, name: &str) -> String {
     match &setting.outcomes[..] {
         [run] => short(run.records.last(name)),
-        _ => band_text(&setting.band(name)),
+        _ => band_of_text(&setting.band(name), setting.survived()),
     }
 }
 

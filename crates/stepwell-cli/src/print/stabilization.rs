@@ -29,7 +29,7 @@ pub fn drift_text(drift: &Drift) -> String {
     }
 }
 
-/// The verdict on one run, with its figures.
+/// The verdict on one run, with its numbers.
 pub fn run_text(found: &Stabilization) -> String {
     let Stabilization { behavior, drift, from, level, p10, p90, to, .. } = found;
     let drift_words = || format!("drift {}", drift_text(drift));

@@ -1,11 +1,14 @@
 //! Deep networks on images, in words and tables.
 
-use stepwell::statistics::{Band, Share};
-use stepwell::words::{percent, probe_words, share_text, short, thousands};
+use stepwell::statistics::Band;
+use stepwell::verdict::Effect;
+use stepwell::words::{probe_label, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::training::{Observed, Training};
 use stepwell_lab::setting::Setting;
 
+use super::observation::seeds_text;
+use super::stabilization::{drift_text, singles_text, verdict_text};
 use crate::output::table;
 
 /// What is trained, its last records, and the observations of a figure.
@@ -35,7 +38,7 @@ fn last_records(settings: &[Setting]) -> String {
                 let first = |text: String| if k == 0 { text } else { String::new() };
                 table.add_row([
                     first(setting.label.clone()),
-                    probe_words(&series.name),
+                    probe_label(&series.name),
                     value_text(&series.name, &[series.last()]),
                     first(setting.end_words(run)),
                 ]);
@@ -54,12 +57,10 @@ fn over_seeds(settings: &[Setting]) -> String {
         let of_network = |name: &str| name != "step_size" && !name.starts_with("batch_");
         for (k, series) in one.records.series.iter().filter(|series| of_network(&series.name)).enumerate() {
             let first = |text: String| if k == 0 { text } else { String::new() };
-            let mut ends = setting.finals(&series.name);
-            ends.retain(|value| !value.is_nan());
             table.add_row([
                 first(setting.label.clone()),
-                probe_words(&series.name),
-                value_text(&series.name, &ends),
+                probe_label(&series.name),
+                over_survivors(setting, &series.name),
                 first(format!("{} of {}", diverged.hits, setting.outcomes.len())),
                 first(end_words(setting)),
             ]);
@@ -68,25 +69,42 @@ fn over_seeds(settings: &[Setting]) -> String {
     table.trim_fmt()
 }
 
-/// What became of the loss: of one run in words, of several how many stabilize.
+/// Median and quantiles over the runs that have a value, and how many these are where that is not all.
+fn over_survivors(setting: &Setting, name: &str) -> String {
+    let (mut ends, all) = (setting.finals(name), setting.outcomes.len());
+    ends.retain(|value| !value.is_nan());
+    let survive = if ends.len() < all { format!(" ({} of {all} survive)", ends.len()) } else { String::new() };
+    format!("{}{survive}", value_text(name, &ends))
+}
+
+/// What became of the loss: of one run in words, of several the verdict on the setting, with those on its runs.
 fn end_words(setting: &Setting) -> String {
     match &setting.outcomes[..] {
         [run] => setting.end_words(run),
-        runs => format!("stabilized: {}", share_text(&Share::of(setting.levels().len(), runs.len()))),
+        _ => {
+            let found = setting.stabilization();
+            let drift = drift_text(&found.drift);
+            format!(
+                "{}; drift {drift} over {} runs (each by itself: {})",
+                verdict_text(&found),
+                found.runs,
+                singles_text(&found)
+            )
+        }
     }
 }
 
 fn observed(observations: &[Observed]) -> String {
-    let mut table = table(&["observation", "between", "from → to", "seeds", "verdict"]);
+    let mut table = table(&["observation", "between", "median from → to", "in seeds [95%]", "verdict"]);
     for Observed { observation, medians } in observations {
         let name = &observation.statement;
+        let effect = || observation.effect.as_ref().map_or("–".into(), Effect::words);
         let value = |v: f64| if is_share(name) { format!("{:.2}%", 100.0 * v) } else { short(v) };
-        let share = observation.share;
         table.add_row([
             observation.statement.clone(),
             observation.between.clone(),
-            medians.map_or("–".into(), |[a, b]| format!("{} → {}", value(a.0), value(b.0))),
-            format!("{} of {} [{}, {}]", share.hits, share.total, percent(share.low), percent(share.high)),
+            medians.map_or_else(effect, |[a, b]| format!("{} → {}", value(a.0), value(b.0))),
+            seeds_text(observation),
             observation.words(),
         ]);
     }

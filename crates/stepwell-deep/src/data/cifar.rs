@@ -67,7 +67,7 @@ impl Cifar {
                     self.records(&bytes, &each, &place, &mut pixels, &mut labels)?;
                 }
                 Distribution::Python => {
-                    // labels and file names come to some 50 bytes an image
+                    // labels and file names come to some 50 bytes per image
                     let bytes = tree.read(file, each.images * (each.image_bytes() + 200) + 100_000)?;
                     self.pickled(&bytes, &each, &place, &mut pixels, &mut labels)?;
                 }

@@ -1,4 +1,4 @@
-//! Labeled images in memory, one byte a pixel and channel.
+//! Labeled images in memory, one byte per pixel and channel.
 
 use stepwell::rng::{Purpose, Stream};
 

@@ -13,7 +13,7 @@ use crate::layer_ops::halve;
 /// How deep and wide a DenseNet is. Source: Huang, Liu, van der Maaten, Weinberger, CVPR 2017.
 ///
 /// Three dense blocks on maps of full, half and quarter size. Depth counts convolutions and the classifier:
-/// `depth = 3 n + 4` with `n` layers a block, or `6 n + 4` where each layer has a bottleneck, hence two convolutions.
+/// `depth = 3 n + 4` with `n` layers per block, or `6 n + 4` where each layer has a bottleneck, hence two convolutions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -16,7 +16,7 @@ pub enum FileError {
     /// Not safetensors.
     #[error("not a readable .safetensors file ({0})")]
     Format(String),
-    /// Arrays are missing, unexpected, or of another shape or type: all of them, one a line.
+    /// Arrays are missing, unexpected, or of another shape or type: all of them, one per line.
     #[error("these are not the weights of this network:{}", .0.iter().map(|line| format!("\n  {line}")).collect::<String>())]
     Mismatch(Vec<String>),
 }

@@ -18,15 +18,15 @@ pub struct Weights {
 /// Running statistics of one batch normalization, used in evaluation mode.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// Mean a channel; starts at 0.
+    /// Mean per channel; starts at 0.
     pub mean: Tensor<1>,
-    /// Unbiased variance a channel; starts at 1.
+    /// Unbiased variance per channel; starts at 1.
     pub variance: Tensor<1>,
     /// How many batches have entered.
     pub batches: u64,
 }
 
-/// Mean and unbiased variance of a batch a channel, at one batch normalization.
+/// Mean and unbiased variance of a batch per channel, at one batch normalization.
 #[derive(Clone, Debug)]
 pub struct BatchStatistics {
     /// Mean over samples and positions.
@@ -45,9 +45,9 @@ impl Weights {
     /// Takes the statistics of a training batch into the running ones: `r <- (1 - m) r + m s` with `m = 0.1`.
     ///
     /// # Panics
-    /// If `batch` does not have one entry a batch normalization.
+    /// If `batch` does not have one entry per batch normalization.
     pub fn track(&mut self, batch: Vec<BatchStatistics>) {
-        assert_eq!(batch.len(), self.running.len(), "one entry a batch normalization");
+        assert_eq!(batch.len(), self.running.len(), "one entry per batch normalization");
         for (running, batch) in self.running.iter_mut().zip(batch) {
             running.mean = running.mean.clone() * (1.0 - MOMENTUM) + batch.mean * MOMENTUM;
             running.variance = running.variance.clone() * (1.0 - MOMENTUM) + batch.variance * MOMENTUM;

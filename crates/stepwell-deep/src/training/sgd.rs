@@ -4,7 +4,7 @@ use crate::engine::Tensor;
 use crate::network::Weights;
 use crate::network::weights::{values, vector};
 
-/// The momentum buffers, one a parameter, and the numbers of the method.
+/// The momentum buffers, one per parameter, and the numbers of the method.
 ///
 /// A step is PyTorch's `SGD` without dampening: `d = g + lambda theta`, `buf <- mu buf + d` (from 0), `theta <- theta - eta
 /// buf`. So the decay enters as `lambda/2 |theta|^2` in the loss would.
@@ -23,12 +23,12 @@ impl Sgd {
         Self { momentum, weight_decay, buffers }
     }
 
-    /// Moves `weights` along `gradient` (one a parameter) with the step size `eta`.
+    /// Moves `weights` along `gradient` (one per parameter) with the step size `eta`.
     ///
     /// # Panics
-    /// If there is not one gradient a parameter.
+    /// If there is not one gradient per parameter.
     pub fn step(&mut self, weights: &mut Weights, gradient: Vec<Tensor<1>>, eta: f64) {
-        assert_eq!(gradient.len(), weights.parameters.len(), "one gradient a parameter");
+        assert_eq!(gradient.len(), weights.parameters.len(), "one gradient per parameter");
         for (k, (theta, mut direction)) in weights.parameters.iter_mut().zip(gradient).enumerate() {
             if self.weight_decay != 0.0 {
                 direction = direction + theta.clone() * self.weight_decay;
@@ -41,7 +41,7 @@ impl Sgd {
         }
     }
 
-    /// The momentum buffers, one a parameter; empty without momentum.
+    /// The momentum buffers, one per parameter; empty without momentum.
     pub fn buffers(&self) -> &[Tensor<1>] {
         &self.buffers
     }
@@ -59,7 +59,7 @@ fn zeros_like(tensor: &Tensor<1>) -> Tensor<1> {
 
 /// Whether all parameters are finite numbers.
 pub(crate) fn all_finite(weights: &Weights) -> bool {
-    // 0 times a finite number is 0, else NaN: one number a parameter comes back from the device
+    // 0 times a finite number is 0, else NaN: one number per parameter comes back from the device
     let sums = weights.parameters.iter().map(|tensor| (tensor.clone() * 0.0).sum()).collect();
     values(Tensor::cat(sums, 0)).iter().all(|sum| *sum == 0.0)
 }

@@ -14,7 +14,7 @@ use crate::network::{Architecture, Network};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// A line for people.
+    /// A title, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The seed of everything random: which images, their order and augmentation, initial values, flipped labels.
@@ -77,7 +77,7 @@ pub struct ImagesSpec {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SgdSpec {
-    /// Images a step; the last batch of an epoch may be smaller.
+    /// Images per step; the last batch of an epoch may be smaller.
     pub batch: usize,
     /// Images that are in memory at a time: the gradient of a batch is the sum over such parts. Batch normalization sees
     /// one part at a time. The whole batch if not given.
@@ -110,7 +110,7 @@ pub struct RecordSpec {
     pub every: Option<u64>,
     /// How many training images, without augmentation, `train_loss` and `train_error` are taken on.
     pub train_images: usize,
-    /// How many training images, without augmentation, feature sparsity is taken on; 0 for none.
+    /// How many training images, without augmentation, feature sparsity (lower is sparser) is taken on; 0 for none.
     pub sparsity_images: usize,
     /// Where feature sparsity is taken; the last two places and the pooled features if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,10 +119,10 @@ pub struct RecordSpec {
     pub neurons: usize,
     /// The correlation above which neurons are duplicates.
     pub threshold: f64,
-    /// How many test images the rank of the Jacobian is taken on; 0 for none. As costly as so many steps of batch 1.
+    /// How many test images the rank of the Jacobian is taken on; 0 for none. As costly as that many steps of batch 1.
     pub jacobian_images: usize,
     /// How many training images, without augmentation and in one batch, `sharpness` is taken on; 0 for none. As costly as
-    /// some 80 steps with a batch of so many. Then `batch_sharpness` and `gradient_weighted_batch_sharpness`
+    /// some 80 steps with a batch of that many. Then `batch_sharpness` and `gradient_weighted_batch_sharpness`
     /// are taken as well, on 8 batches of the training's size: as costly as 40 steps.
     #[serde(skip_serializing_if = "is_zero")]
     pub sharpness_images: usize,

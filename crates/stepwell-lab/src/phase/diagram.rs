@@ -10,6 +10,7 @@ use crate::error::LabError;
 use crate::experiment::Experiment;
 use crate::findings::Findings;
 use crate::findings::phase::Phase;
+use crate::runs::one_run;
 use crate::setting::Setting;
 
 /// Step sizes, unless told otherwise.
@@ -18,7 +19,7 @@ const DEFAULT_COUNT: usize = 24;
 const CLOSER: u64 = 4;
 
 /// The diagram of a protocol, with the findings [`Findings::Phase`]: one setting per step size, with the runs of the seeds
-/// 1, 2, .., `seeds`. Without a range of step
+/// 1, 2, .., `seeds`; with one run where all seeds would be the same. Without a range of step
 /// sizes it goes from a quarter of the smallest threshold, at the start or where small steps lead to, up beyond where all of
 /// some runs diverge.
 ///
@@ -33,6 +34,7 @@ pub fn diagram(
     if seeds == 0 {
         return Err(LabError::Usage("seeds: found 0, expected 1 or more".into()));
     }
+    let (asked, seeds) = (seeds, if protocol.is_deterministic() { 1 } else { seeds });
     let small_steps = protocol.small_step_thresholds()?;
     let sizes = match sizes {
         Some(sizes) => sizes,
@@ -57,7 +59,7 @@ pub fn diagram(
         settings: settings(points),
         findings: Findings::Phase(findings),
         step_size_unit: None,
-        notes: Vec::new(),
+        notes: (seeds < asked).then(|| one_run("each step size", asked)).into_iter().collect(),
     })
 }
 

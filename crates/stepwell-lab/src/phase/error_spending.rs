@@ -1,12 +1,24 @@
-//! Tests that may be repeated: each attempt may err with half of the probability of the one before, all of them together with 5%.
+//! Tests that may be repeated, and that may look at their runs as often as they like: each attempt may err with half of the
+//! probability of the one before, all of them together with 5%.
 
-use stepwell::statistics::clopper_pearson;
+use stepwell::statistics::confidence_sequence;
 
 /// One of several attempts to show that a share is below a level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Attempt {
     level: f64,
     error: f64,
+}
+
+/// What an attempt knows after some of its runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The share lies below the level.
+    Below,
+    /// More runs can tell.
+    Open,
+    /// More runs would hardly tell.
+    Hopeless,
 }
 
 impl Attempt {
@@ -20,20 +32,33 @@ impl Attempt {
         Self { error: 0.5 * self.error, ..self }
     }
 
-    /// How many runs it takes if none of them diverges: `(1 - level)^n <= error`.
+    /// How many runs it takes if none of them diverges.
     pub(super) fn least_seeds(self) -> u64 {
-        (libm::log(self.error) / libm::log1p(-self.level)).ceil() as u64
+        let tells = |n: u64| self.upper_end(0, n as usize) <= self.level;
+        let enough = (0..60).map(|k| 1 << k).find(|n| tells(*n)).unwrap_or(1 << 60);
+        let (mut few, mut many) = (enough / 2, enough);
+        while many - few > 1 {
+            let middle = few + (many - few) / 2;
+            if tells(middle) { many = middle } else { few = middle }
+        }
+        many
     }
 
-    /// The upper end of the share with `hits` of `total`, at the confidence of this attempt.
+    /// The upper end of the share with `hits` of `total`, at the confidence of this attempt, however often one looks.
     pub(super) fn upper_end(self, hits: usize, total: usize) -> f64 {
-        clopper_pearson(hits, total, 2.0 * self.error)[1]
+        confidence_sequence(hits, total, self.error)[1]
     }
-}
 
-/// The most of `total` runs that may diverge; `None` where that is not even 0.
-pub(super) fn most_diverged(attempt: Attempt, total: usize) -> Option<usize> {
-    (0..total).take_while(|hits| attempt.upper_end(*hits, total) <= attempt.level).last()
+    /// What `hits` of `total` runs tell, where at most `most` are taken: giving up too early is no error of the kind that is
+    /// limited.
+    pub(super) fn look(self, hits: usize, total: usize, most: usize) -> Look {
+        match () {
+            () if self.upper_end(hits, total) <= self.level => Look::Below,
+            () if total >= most || self.upper_end(hits, most) > self.level => Look::Hopeless,
+            () if hits as f64 > 0.8 * self.level * total as f64 + 2.0 => Look::Hopeless,
+            () => Look::Open,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -42,36 +67,45 @@ mod tests {
 
     use super::*;
 
-    /// `0.95^72 = 0.0249`.
     #[test]
     fn so_many_runs_tell_a_small_share() {
         let first = Attempt::first(0.05);
-        assert_eq!((first.least_seeds(), Attempt::first(0.5).least_seeds()), (72, 6));
-        assert_eq!(
-            (most_diverged(first, 72), most_diverged(first, 71), most_diverged(first, 200)),
-            (Some(0), None, Some(3))
-        );
-        assert!(first.next().least_seeds() > 72);
+        let least = first.least_seeds();
+        assert!((100..150).contains(&least), "{least}");
+        assert_eq!(first.look(0, least as usize, 800), Look::Below);
+        assert_eq!(first.look(0, least as usize - 1, 800), Look::Open);
+        assert_eq!(first.look(0, least as usize - 1, least as usize - 1), Look::Hopeless);
+        assert!(first.next().least_seeds() > least && Attempt::first(0.5).least_seeds() < 20);
+        // a share of 2% is told by 400 runs, one of 10% is given up
+        assert_eq!((first.look(8, 400, 800), first.look(20, 200, 800)), (Look::Below, Look::Hopeless));
     }
 
-    /// At a share of exactly the level, twenty attempts with fresh runs pass in at most 5% of cases.
+    /// At a share of exactly the level, twenty attempts with fresh runs, each looked at after every ten of them, pass in at
+    /// most 5% of cases; at a third of it nearly all do.
     #[test]
-    fn many_attempts_err_together_no_more_than_allowed() {
+    fn many_looks_and_attempts_err_together_no_more_than_allowed() {
         let mut stream = Stream::new(1, Purpose::Noise);
-        let cases = 2_000;
-        let passes = |stream: &mut Stream| {
+        let cases = 1_000;
+        let passes = |stream: &mut Stream, one_in: u32, attempts: usize| {
             let mut attempt = Attempt::first(0.05);
-            (0..20).any(|_| {
-                let total = attempt.least_seeds().max(200) as usize;
-                let hits = (0..total).filter(|_| stream.below(20) == 0).count();
-                let passed = most_diverged(attempt, total) >= Some(hits);
+            (0..attempts).any(|_| {
+                let (mut hits, mut total, mut look) = (0, 0, Look::Open);
+                while look == Look::Open {
+                    hits += (0..10).filter(|_| stream.below(one_in) == 0).count();
+                    total += 10;
+                    look = attempt.look(hits, total, 800);
+                }
                 attempt = attempt.next();
-                passed
+                look == Look::Below
             })
         };
-        let passed = (0..cases).filter(|_| passes(&mut stream)).count();
+        let passed = |stream: &mut Stream, one_in, attempts| {
+            (0..cases).filter(|_| passes(stream, one_in, attempts)).count() as f64 / f64::from(cases)
+        };
         // four standard errors above 5%
-        assert!(passed as f64 <= 0.05 * f64::from(cases) + 4.0 * (0.05 * 0.95 * f64::from(cases)).sqrt(), "{passed}");
-        assert!(passed > 0);
+        let wrong = passed(&mut stream, 20, 20);
+        assert!(wrong > 0.0 && wrong <= 0.05 + 4.0 * (0.05 * 0.95 / f64::from(cases)).sqrt(), "{wrong}");
+        let right = passed(&mut stream, 60, 1);
+        assert!(right > 0.8, "{right}");
     }
 }

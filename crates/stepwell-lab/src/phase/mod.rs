@@ -7,6 +7,7 @@ mod grid;
 mod point;
 mod protocol;
 mod scan;
+mod search;
 mod validation;
 
 pub use diagram::diagram;

@@ -64,6 +64,12 @@ impl Point {
         Self { step_size, setting, shares, closer }
     }
 
+    /// With the runs of other seeds at the same step size.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.setting.outcomes.extend(other.setting.outcomes);
+        Self::new(self.step_size, self.setting, self.closer)
+    }
+
     /// Diverged runs.
     pub(super) fn diverged(&self) -> Share {
         self.shares.diverges

@@ -7,9 +7,7 @@ use stepwell::data::Dataset;
 use stepwell::metrics::{BatchMoments, Thresholds};
 use stepwell::record::RecordPlan;
 use stepwell::session::Session;
-use stepwell::spec::{
-    ArraySource, DataSpec, DecaySpec, Draw, DynamicsSpec, InitSpec, LinearWarmup, ModelSpec, Prepared, Spec, WarmupSpec,
-};
+use stepwell::spec::{ArraySource, DecaySpec, LinearWarmup, ModelSpec, Prepared, Spec, WarmupSpec};
 use stepwell::statistics::quantile;
 
 use crate::error::LabError;
@@ -42,7 +40,7 @@ impl<'a> Protocol<'a> {
         spec.variants.clear();
         let first = spec.prepare(files)?;
         if fresh {
-            check_drawn(&spec.data, "fresh data sets")?;
+            check_drawn(&spec, "fresh data sets")?;
         }
         let data = first.data(1)?;
         let fingerprint = fingerprint(&data);
@@ -55,7 +53,7 @@ impl<'a> Protocol<'a> {
     /// If the spec's data are not drawn.
     pub fn on_data_of(&self, seed: u64) -> Result<Self, LabError> {
         let spec = self.spec.seeded(true);
-        check_drawn(&spec.data, "validation")?;
+        check_drawn(&spec, "validation")?;
         let first = spec.prepare(self.files)?;
         let data = first.data(seed)?;
         let fingerprint = fingerprint(&data);
@@ -176,12 +174,8 @@ impl<'a> Protocol<'a> {
 
     /// Whether all seeds are one and the same run.
     pub(super) fn is_deterministic(&self) -> bool {
-        let fixed_start = matches!(
-            self.spec.init,
-            InitSpec::Constant(_) | InitSpec::Diagonal(_) | InitSpec::Values(_) | InitSpec::File(_)
-        );
-        let drawn = check_drawn(&self.spec.data, "").is_ok() && self.data.is_none();
-        self.spec.dynamics == DynamicsSpec::GradientDescent && fixed_start && !drawn
+        let draws_data = self.data.is_none() && self.spec.draws_data();
+        !draws_data && !self.spec.draws_runs()
     }
 
     /// Whether there is a test set.
@@ -208,15 +202,10 @@ impl<'a> Protocol<'a> {
     }
 }
 
-/// That a seed can draw a data set.
-fn check_drawn(data: &DataSpec, what: &str) -> Result<(), LabError> {
-    let drawn = match data {
-        DataSpec::SparseRegression(s) => s.draw == Draw::Seed,
-        DataSpec::TeacherStudent(s) => s.draw == Draw::Seed,
-        DataSpec::Grid(_) | DataSpec::Scalar(_) | DataSpec::File(_) => false,
-    };
+/// That a seed draws a data set.
+fn check_drawn(spec: &Spec, what: &str) -> Result<(), LabError> {
     let refused = || LabError::Usage(format!("{what}: the spec's data are given, expected data that are drawn"));
-    if drawn { Ok(()) } else { Err(refused()) }
+    if spec.draws_data() { Ok(()) } else { Err(refused()) }
 }
 
 /// FNV-1a over the bits of all inputs and labels.

@@ -32,9 +32,10 @@ pub(super) fn scan(
     first_seed: u64,
     watch: &dyn Watch,
 ) -> Result<Scan, LabError> {
+    let scouts = if protocol.is_deterministic() { 1 } else { SCOUTS };
     let diverging = |eta: f64| -> Result<(usize, usize), LabError> {
-        watch.expects(SCOUTS, "runs that look for the range");
-        let share = Point::measure(protocol, eta, first_seed..first_seed + SCOUTS, 0, watch)?.diverged();
+        watch.expects(scouts, "runs that look for the range");
+        let share = Point::measure(protocol, eta, first_seed..first_seed + scouts, 0, watch)?.diverged();
         Ok((share.hits, share.total))
     };
     let mut none = 0.25 * protocol.smallest_threshold(small_steps)?;

@@ -7,14 +7,14 @@ use stepwell::spec::Prepared;
 use crate::drive::{Job, Watch, all_ended, ensemble};
 use crate::error::LabError;
 
-/// The runs of the seeds 1, 2, .., `count`, each recorded as `plan` says for its seed.
+/// The runs of these seeds, each recorded as `plan` says for its seed.
 pub fn over_seeds(
     prepared: &Prepared,
     label: &str,
-    count: u64,
+    seeds: impl Iterator<Item = u64>,
     plan: impl Fn(u64) -> RecordPlan,
     watch: &dyn Watch,
 ) -> Result<Vec<Outcome>, LabError> {
-    let jobs: Vec<Job<'_>> = (1..=count).map(|seed| Job::of_seed(label, prepared, seed, plan(seed))).collect();
+    let jobs: Vec<Job<'_>> = seeds.map(|seed| Job::of_seed(label, prepared, seed, plan(seed))).collect();
     all_ended(ensemble(&jobs, watch)?)
 }

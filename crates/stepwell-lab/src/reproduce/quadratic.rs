@@ -32,7 +32,7 @@ pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<
     for variant in &spec.variants {
         let prepared = spec.with_variant(variant).prepare(&NoFiles)?;
         let plan = |seed: u64| plan(&prepared, seed == 1);
-        let mut outcomes = over_seeds(&prepared, &variant.label, seeds, plan, watch)?;
+        let mut outcomes = over_seeds(&prepared, &variant.label, 1..=seeds, plan, watch)?;
         regimes.push(regime(&variant.label, &prepared, &mut outcomes)?);
         settings.push(Setting::new(variant.label.clone(), &prepared, outcomes));
     }

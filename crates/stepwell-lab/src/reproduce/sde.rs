@@ -1,5 +1,8 @@
 //! SGD, label noise at a fixed level, and the label-noise equations, side by side as distributions.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use rayon::prelude::*;
 use stepwell::data::Dataset;
 use stepwell::linalg::Matrix;
@@ -7,8 +10,9 @@ use stepwell::number::Number;
 use stepwell::outcome::Outcome;
 use stepwell::probe::Probe;
 use stepwell::record::{Entry, RecordPlan};
-use stepwell::spec::{NoFiles, Prepared, Spec};
-use stepwell::statistics::{energy_distance, quantile, sliced_wasserstein};
+use stepwell::spec::{DynamicsSpec, FixedLabelNoiseSpec, NoFiles, Prepared, SdeSpec, Spec};
+use stepwell::statistics::{Slices, energy_distance, quantile};
+use stepwell::words::short;
 
 use super::Question;
 use super::over_seeds::over_seeds;
@@ -16,46 +20,87 @@ use crate::drive::Watch;
 use crate::error::LabError;
 use crate::experiment::Experiment;
 use crate::findings::Findings;
-use crate::findings::sde::{Law, SERIES, Sde};
+use crate::findings::sde::{Floor, Law, SERIES, Sde};
 use crate::setting::Setting;
 
 /// Directions of the sliced Wasserstein distance.
 const SLICES: usize = 64;
+/// SGD has so many times as many paths as the other laws: distances between groups of them are the floor.
+const PATHS_OF_SGD: u64 = 4;
+/// Random groups of SGD's paths that are compared at each recording point.
+const SPLITS: usize = 200;
 
-/// Runs all laws and measures how far they are from SGD's.
+/// Runs all laws and measures how far they are from SGD's. The level of the loss that the noise of the others has is
+/// measured on SGD's paths first.
 pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<Experiment, LabError> {
     let &Question { seeds, fresh, .. } = question;
-    watch.expects(seeds * spec.variants.len() as u64, "paths");
-    let (mut settings, mut betas, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-    for variant in &spec.variants {
-        let prepared = spec.with_variant(variant).seeded(fresh).prepare(&NoFiles)?;
-        steps = prepared.grid();
-        let (outcomes, rows) = paths(&prepared, &variant.label, seeds, watch)?;
-        let step_size = prepared.spec().schedule.step_size;
-        settings.push(Setting::new(variant.label.clone(), &prepared, outcomes));
-        betas.push((step_size, rows));
+    watch.expects(seeds * (spec.variants.len() as u64 + PATHS_OF_SGD - 1), "paths");
+    let mut title = spec.title.clone().unwrap_or_default();
+    let (mut settings, mut betas, mut step_sizes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut delta, mut more) = (Vec::new(), f64::NAN, Vec::new());
+    for (k, variant) in spec.variants.iter().enumerate() {
+        let mut own = spec.with_variant(variant).seeded(fresh);
+        if delta.is_finite() {
+            own.dynamics = at_level(&own.dynamics, delta);
+        }
+        let prepared = own.prepare(&NoFiles)?;
+        let (outcomes, rows) = paths(&prepared, &variant.label, 1..=seeds, watch)?;
+        let setting = Setting::new(variant.label.clone(), &prepared, outcomes);
+        if k == 0 {
+            steps = prepared.grid();
+            delta = setting.band(Probe::MeanSampledLoss.name()).median;
+            let (outcomes, rows) = paths(&prepared, &variant.label, seeds + 1..=PATHS_OF_SGD * seeds, watch)?;
+            more = alive(&outcomes, &rows).cloned().collect();
+        }
+        step_sizes.push(own.schedule.step_size);
+        settings.push(setting);
+        betas.push(rows);
     }
-    let clouds = |law: usize, wanted: fn(u64) -> bool| -> Vec<Matrix> {
-        let (setting, (_, betas)) = (&settings[law], &betas[law]);
-        (0..steps.len()).map(|k| cloud(&setting.outcomes, betas, k, wanted)).collect()
-    };
-    let sgd = clouds(0, |_| true);
+    if delta.is_finite() {
+        title += &format!(", δ = {}", short(delta));
+    }
+    let clouds: Vec<Vec<Cloud>> = settings
+        .iter()
+        .zip(&betas)
+        .map(|(setting, betas)| {
+            let alive: Vec<&Rows> = alive(&setting.outcomes, betas).collect();
+            (0..steps.len()).into_par_iter().map(|k| Cloud::of(&alive, k)).collect()
+        })
+        .collect();
+    let all: Vec<&Rows> =
+        settings.first().map_or(Vec::new(), |sgd| alive(&sgd.outcomes, &betas[0]).chain(&more).collect());
+    let all: Vec<Cloud> = (0..steps.len()).into_par_iter().map(|k| Cloud::of(&all, k)).collect();
+    let mut floors: BTreeMap<[usize; 2], Vec<Floor>> = BTreeMap::new();
     let law = |k: usize| {
-        let own = clouds(k, |_| true);
-        let to_sgd = if k == 0 { Vec::new() } else { distances(&sgd, &own) };
+        let (sgd, own) = (&clouds[0], &clouds[k]);
+        let sizes = [sgd, own].map(|clouds| clouds.first().map_or(0, |cloud| cloud.points.rows()));
+        let (to_sgd, floor) = if k == 0 {
+            (Vec::new(), Vec::new())
+        } else {
+            (distances(sgd, own), floors.entry(sizes).or_insert_with(|| floor(&all, sizes)).clone())
+        };
         Law {
             label: settings[k].label.clone(),
-            step_size: betas[k].0,
+            step_size: step_sizes[k],
             sliced_wasserstein: to_sgd.last().copied(),
             energy_distance: sgd.last().zip(own.last()).map_or(f64::NAN, |(a, b)| energy(a, b)),
             to_sgd,
+            floor,
+            sizes,
         }
     };
     let laws = (0..settings.len()).map(law).collect();
-    let floor = distances(&clouds(0, |seed| seed % 2 == 1), &clouds(0, |seed| seed % 2 == 0));
-    let title = spec.title.clone().unwrap_or_default();
-    let findings = Findings::Sde(Sde { steps, floor, laws });
+    let findings = Findings::Sde(Sde { steps, delta, laws });
     Ok(Experiment { title, settings, findings, step_size_unit: None, notes: Vec::new() })
+}
+
+/// The same law with its noise at another level of the loss.
+fn at_level(dynamics: &DynamicsSpec, delta: f64) -> DynamicsSpec {
+    match dynamics {
+        DynamicsSpec::FixedLabelNoise(spec) => DynamicsSpec::FixedLabelNoise(FixedLabelNoiseSpec { delta, ..*spec }),
+        DynamicsSpec::Sde(spec) => DynamicsSpec::Sde(SdeSpec { delta: spec.delta.map(|_| delta), ..*spec }),
+        other => other.clone(),
+    }
 }
 
 /// A row of `beta = u * v` per recording point.
@@ -65,12 +110,12 @@ type Rows = Vec<Vec<f64>>;
 fn paths(
     prepared: &Prepared,
     label: &str,
-    count: u64,
+    seeds: RangeInclusive<u64>,
     watch: &dyn Watch,
 ) -> Result<(Vec<Outcome>, Vec<Rows>), LabError> {
-    let probes = vec![Probe::TrainLoss, Probe::Parameters];
+    let probes = vec![Probe::TrainLoss, Probe::MeanSampledLoss, Probe::LogFactor, Probe::Parameters];
     let plan = RecordPlan::new(&[Entry { steps: prepared.grid(), probes }], vec![Probe::TrainLoss]);
-    let mut outcomes = over_seeds(prepared, label, count, |_| plan.clone(), watch)?;
+    let mut outcomes = over_seeds(prepared, label, seeds, |_| plan.clone(), watch)?;
     let beta = |outcome: &mut Outcome| -> Result<Rows, LabError> {
         let data = prepared.data(outcome.seed)?;
         Ok(observe(outcome, &data))
@@ -83,10 +128,10 @@ fn paths(
 fn observe(outcome: &mut Outcome, data: &Dataset) -> Rows {
     let snapshots = outcome.records.split_off_snapshots();
     let Some(parameters) = snapshots.get(Probe::Parameters.name()) else { return Vec::new() };
-    let (start, mut betas) = (parameters.row(0), Vec::with_capacity(parameters.steps.len()));
+    let mut betas = Vec::with_capacity(parameters.steps.len());
     for (step, theta) in parameters.rows() {
-        let (values, beta) = observed(theta, start, data);
-        for (name, value) in SERIES[1..].iter().zip(values) {
+        let (values, beta) = observed(theta, data);
+        for (name, value) in SERIES[3..].iter().zip(values) {
             outcome.records.push(*name, step, value);
         }
         betas.push(beta);
@@ -94,42 +139,60 @@ fn observe(outcome: &mut Outcome, data: &Dataset) -> Rows {
     betas
 }
 
-/// Log factor, mean `|beta|` on and off the support, and beta itself. `|u^2 - v^2|` is known to the round-off of
-/// `u^2 + v^2` only, and is taken for that where it is smaller.
-fn observed(theta: &[f64], start: &[f64], data: &Dataset) -> ([f64; 3], Vec<f64>) {
-    let gap = |theta: &[f64], j: usize| {
-        let (u, v) = theta.split_at(theta.len() / 2);
-        ((u[j] - v[j]).abs() * (u[j] + v[j]).abs()).max(f64::EPSILON * (u[j] * u[j] + v[j] * v[j]))
-    };
-    let d = theta.len() / 2;
-    let factors: Vec<f64> = (0..d).map(|j| libm::log(gap(theta, j) / gap(start, j))).collect();
-    let beta: Vec<f64> = (0..d).map(|j| theta[j] * theta[d + j]).collect();
+/// Mean `|beta|` on and off the support, and beta itself.
+fn observed(theta: &[f64], data: &Dataset) -> ([f64; 2], Vec<f64>) {
+    let (u, v) = theta.split_at(theta.len() / 2);
+    let beta: Vec<f64> = u.iter().zip(v).map(|(u, v)| u * v).collect();
     let target = data.target.as_deref().unwrap_or(&[]);
     let mean = |wanted: bool| {
         let chosen: Vec<f64> =
             beta.iter().zip(target).filter(|(_, t)| (**t != 0.0) == wanted).map(|(b, _)| b.abs()).collect();
         chosen.iter().sum::<f64>() / chosen.len() as f64
     };
-    ([quantile(&factors, 0.5), mean(true), mean(false)], beta)
+    ([mean(true), mean(false)], beta)
 }
 
-/// Beta at recording point `k` (m x d), a row per path that is wanted by its seed and did not diverge.
-fn cloud(outcomes: &[Outcome], betas: &[Rows], k: usize, wanted: impl Fn(u64) -> bool) -> Matrix {
-    let alive = outcomes.iter().zip(betas).filter(|(outcome, _)| wanted(outcome.seed) && !outcome.diverged());
-    let rows: Vec<&Vec<f64>> = alive.filter_map(|(_, betas)| betas.get(k)).collect();
-    Matrix::from_fn(rows.len(), rows.first().map_or(0, |row| row.len()), |i, j| rows[i][j])
+/// The rows of the paths that did not diverge.
+fn alive<'a>(outcomes: &'a [Outcome], betas: &'a [Rows]) -> impl Iterator<Item = &'a Rows> {
+    outcomes.iter().zip(betas).filter(|(outcome, _)| !outcome.diverged()).map(|(_, betas)| betas)
 }
 
-fn distances(a: &[Matrix], b: &[Matrix]) -> Vec<Number> {
-    let distance = |(a, b): (&Matrix, &Matrix)| if few(a, b) { f64::NAN } else { sliced_wasserstein(a, b, SLICES) };
+/// Beta of several paths at one recording point.
+struct Cloud {
+    /// A row per path.
+    points: Matrix,
+    slices: Slices,
+}
+
+impl Cloud {
+    fn of(paths: &[&Rows], k: usize) -> Self {
+        let rows: Vec<&Vec<f64>> = paths.iter().filter_map(|betas| betas.get(k)).collect();
+        let points = Matrix::from_fn(rows.len(), rows.first().map_or(0, |row| row.len()), |i, j| rows[i][j]);
+        let slices = Slices::of(&points, SLICES);
+        Self { points, slices }
+    }
+}
+
+fn distances(a: &[Cloud], b: &[Cloud]) -> Vec<Number> {
+    let distance =
+        |(a, b): (&Cloud, &Cloud)| if few(a, b) { f64::NAN } else { a.slices.distance(None, &b.slices, None) };
     a.par_iter().zip(b).map(|pair| Number(distance(pair))).collect()
 }
 
-fn energy(a: &Matrix, b: &Matrix) -> f64 {
-    if few(a, b) { f64::NAN } else { energy_distance(a, b) }
+fn floor(sgd: &[Cloud], sizes: [usize; 2]) -> Vec<Floor> {
+    let at = |cloud: &Cloud| {
+        let found = cloud.slices.floor(sizes, SPLITS);
+        let [low, median, high] = [0.025, 0.5, 0.975].map(|p| quantile(&found, p));
+        (!found.is_empty()).then_some(Floor { median, low, high })
+    };
+    if sizes.contains(&0) || sizes.contains(&1) { Vec::new() } else { sgd.par_iter().filter_map(at).collect() }
+}
+
+fn energy(a: &Cloud, b: &Cloud) -> f64 {
+    if few(a, b) { f64::NAN } else { energy_distance(&a.points, &b.points) }
 }
 
 /// Whether fewer than two paths are left on a side.
-fn few(a: &Matrix, b: &Matrix) -> bool {
-    a.rows() < 2 || b.rows() < 2
+fn few(a: &Cloud, b: &Cloud) -> bool {
+    a.points.rows() < 2 || b.points.rows() < 2
 }

@@ -37,7 +37,7 @@ pub fn reproduce(question: &Question, spec: &Spec, watch: &dyn Watch) -> Result<
     // every theta before the last step; the loss is not measured, so that it ends no path
     let entry = Entry { steps: (0..spec.steps).collect(), probes: vec![Probe::Parameters] };
     let plan = RecordPlan::new(&[entry], Vec::new());
-    let mut outcomes = over_seeds(&prepared, PATHS, seeds, |_| plan.clone(), watch)?;
+    let mut outcomes = over_seeds(&prepared, PATHS, 1..=seeds, |_| plan.clone(), watch)?;
     let data = prepared.data(1)?;
     let target = data.target.as_ref().map_or(1.0, |target| target[0].sqrt());
     for series in outcomes.iter_mut().flat_map(|outcome| &mut outcome.records.series) {

@@ -115,6 +115,11 @@ impl Plan {
         for setting in 0..self.settings.len() {
             let at = |why: String| format!("setting {setting}{}: {why}", self.setting_text(setting));
             let spec = self.spec(setting).map_err(at)?;
+            if self.seeds > 1 && !spec.seeds_differ() {
+                let seeds = self.seeds;
+                let why = "data, start and sample indices are given, so all of its seeds would be one run";
+                return Err(at(format!("seeds = {seeds}: {why}; expected seeds = 1, or something that is drawn")));
+            }
             if setting < CHECKED {
                 like = Some(spec.prepare_like(like.as_ref(), files).map_err(|error| at(error.to_string()))?);
             }

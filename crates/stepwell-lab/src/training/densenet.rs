@@ -208,7 +208,7 @@ impl Choice {
 
 /// What the step sizes of the state-of-the-art setting at small scale come from.
 const SOTA_SEARCH: &str = "\
-# The search: runs of 320 steps (2,000 images, batch 64, 10 epochs, one seed), none of which diverged.
+# The search: runs of 320 steps (2,000 images, batch 64, 10 epochs, one seed), none of which diverged. Lower sparsity is sparser.
 #   run                       test error   sparsity: block2  block3  pooled
 #   small step 0.002             49.0%             51%     49%     91%
 #   small step 0.01              36.9%             51%     49%     91%

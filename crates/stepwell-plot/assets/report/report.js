@@ -1,4 +1,4 @@
-// Draws the panels of a report: one a series, their steps linked. It reads two elements of the page, #model (JSON: what there
+// Draws the panels of a report: one per series, their steps linked. It reads two elements of the page, #model (JSON: what there
 // is to draw) and #words (numbers), and asks nothing of the network.
 "use strict";
 (async () => {
@@ -264,9 +264,11 @@
       shown.logValues[s] = !shown.logValues[s];
       build();
     });
+    const runs = schedule ? null : model.series[s].rests_on;
+    const note = runs ? [element("p", { class: "rests-on" }, runs)] : [];
     const readout = element("div", { class: "readout" });
     const place = element("div", { class: "plot" });
-    const box = element("section", { class: "panel" }, element("div", { class: "head" }, element("h3", {}, title), toggle), readout, place);
+    const box = element("section", { class: "panel" }, element("div", { class: "head" }, element("h3", {}, title), toggle), ...note, readout, place);
     box.dataset.series = schedule ? "schedule" : model.series[s].name;
     root.append(box);
     const panel = { s, schedule, list, readout, place, focus: null };

@@ -1,7 +1,7 @@
 //! The phase diagram: shares of fates over the step size, what runs reach, and the thresholds.
 
 use stepwell::statistics::{Band, Share};
-use stepwell::words::{capitalized, probe_words, short};
+use stepwell::words::{capitalized, probe_label, short};
 use stepwell_lab::findings::phase::{Fate, Phase, Point};
 
 use crate::axis::Scale;
@@ -42,7 +42,7 @@ pub fn figure(title: &str, phase: &Phase) -> Figure {
     let mut panels = vec![shares(phase), bands(phase, "Level δ of the loss", Scale::Log, |p| Some(&p.level))];
     for name in &phase.series {
         let scale = if name.ends_with("loss") { Scale::Log } else { Scale::Linear };
-        let title = format!("{} after the decay", capitalized(&probe_words(name)));
+        let title = format!("{} after the decay", capitalized(&probe_label(name)));
         panels.push(bands(phase, &title, scale, |point| point.end.get(name)));
     }
     panels.extend([reached(phase), exponents(phase)]);
@@ -141,11 +141,11 @@ fn legend(phase: &Phase) -> Vec<Entry> {
     let mut entries: Vec<Entry> = present(phase).map(of_fate).collect();
     let dashed = |color, text| Entry { mark: Mark::Dashed(color), text };
     let thresholds = phase.small_steps;
-    let text = format!("2/λmax; dashed: {} where\nsmall steps lead to", short(thresholds.gradient_descent));
+    let text = format!("2/λmax; dashed: {}\nat the small-step solution", short(thresholds.gradient_descent));
     entries.push(dashed(GRADIENT_DESCENT, text));
     if thresholds.mean_square.is_finite() {
         let threshold = short(thresholds.mean_square);
-        let text = format!("mean-square stable below; dashed: {threshold}\nwhere small steps lead to");
+        let text = format!("mean-square threshold; dashed: {threshold}\nat the small-step solution");
         entries.push(dashed(MEAN_SQUARE, text));
     }
     if let Some(zero) = phase.lyapunov_zero {

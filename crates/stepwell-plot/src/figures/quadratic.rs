@@ -7,7 +7,7 @@ use stepwell_lab::setting::Setting;
 use crate::axis::Scale;
 use crate::figure::{Entry, Figure, Mark};
 use crate::panel::{Layer, Panel};
-use crate::series::band;
+use crate::series::{LineInBand, band};
 use crate::style::{COLORS, INK, RGBColor};
 
 /// An error of zero has no place on a logarithmic axis.
@@ -33,7 +33,7 @@ pub fn figure(experiment: &Experiment, found: &Quadratic) -> Figure {
 
 fn loss_panel(setting: &Setting, regime: &Regime, color: RGBColor) -> Panel {
     let records: Vec<_> = setting.outcomes.iter().map(|run| &run.records).collect();
-    let (line, area) = band(&records, "train_loss");
+    let LineInBand { line, area, .. } = band(&records, "train_loss");
     let expected: Vec<_> = regime.expected_losses.iter().map(|(t, loss)| (*t as f64, loss.0)).collect();
     let shown = expected.last().map_or(0.0, |last| last.0);
     let layers = vec![

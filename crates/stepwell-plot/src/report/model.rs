@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use stepwell::outcome::Outcome;
 use stepwell::record::Series;
-use stepwell::words::{capitalized, probe_words};
+use stepwell::words::{capitalized, probe_label};
 use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
 use super::source::{Source, full_label, is_logarithmic, last_step, series_names};
-use crate::series::band;
+use crate::series::{LineInBand, band_of, grouped, rests_on};
+use crate::style::INK;
 
 /// A series longer than this is thinned.
 const MOST_POINTS: usize = 700;
@@ -40,7 +41,7 @@ pub fn of(sources: &[Source], most_runs: usize, words: &mut Words) -> Value {
         let lines: Vec<Value> = lines.collect();
         let survivors = setting.surviving_records();
         let bands = names.iter().enumerate().filter_map(|(s, name)| {
-            let (line, area) = band(&survivors, name);
+            let LineInBand { line, area, .. } = band_of(setting, &survivors, name);
             if survivors.len() < 2 || line.is_empty() {
                 return None;
             }
@@ -52,10 +53,11 @@ pub fn of(sources: &[Source], most_runs: usize, words: &mut Words) -> Value {
             Some(json!([s, grid, kept.len(), median, low, high]))
         });
         let bands: Vec<Value> = bands.collect();
-        let schedule = setting.timetable.as_ref().filter(|timetable| !timetable.line.is_empty()).map(|timetable| {
-            let kept = thinned(timetable.line.len());
-            let grid = grids.number(kept.iter().map(|k| timetable.line[*k].0).collect());
-            json!([grid, kept.len(), words.push(kept.iter().map(|k| timetable.line[*k].1))])
+        let line = setting.step_sizes();
+        let schedule = (!line.is_empty()).then(|| {
+            let kept = thinned(line.len());
+            let grid = grids.number(kept.iter().map(|k| line[*k].0).collect());
+            json!([grid, kept.len(), words.push(kept.iter().map(|k| line[*k].1))])
         });
         json!({
             "label": full_label(sources, source, setting),
@@ -63,14 +65,18 @@ pub fn of(sources: &[Source], most_runs: usize, words: &mut Words) -> Value {
             "runs": setting.runs().count(),
             "none_left": setting.all_diverged(),
             "diverged": setting.outcomes.iter().filter_map(Outcome::diverged_at).collect::<Vec<_>>(),
-            "decays": setting.timetable.as_ref().map_or(&[][..], |timetable| &timetable.decays),
+            "decays": setting.decays(),
             "lines": lines,
             "bands": bands,
             "schedule": schedule,
         })
     };
     let groups: Vec<Value> = drawn.iter().enumerate().map(of_setting).collect();
-    let series = |name: &String| json!({ "name": name, "title": capitalized(&probe_words(name)), "log": is_logarithmic(name, sources) });
+    let medians = grouped(drawn.iter().map(|(_, setting)| (*setting, INK)));
+    let series = |name: &String| {
+        let (title, log) = (capitalized(&probe_label(name)), is_logarithmic(name, sources));
+        json!({ "name": name, "title": title, "log": log, "rests_on": rests_on(name, &medians) })
+    };
     let unit = sources.iter().find_map(|source| source.experiment.step_size_unit.clone());
     json!({
         "series": names.iter().map(series).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use stepwell::outcome::Outcome;
 use stepwell::statistics::Band;
-use stepwell::words::{band_text, probe_words, share_text, short, thousands};
+use stepwell::words::{band_of_text, probe_label, share_text, short, thousands};
 use stepwell_lab::setting::Setting;
 
 use super::encoding::Words;
@@ -33,7 +33,7 @@ pub fn page(sources: &[Source], most_runs: usize) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{UPLOT_STYLE}\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{title}</h1>\n{}</header>\n{BAR}{}{}\
-         <footer>stepwell {} · panels drawn with uPlot (MIT, © Leon Sorokin)</footer>\n\
+         <footer>stepwell {} · <code>stepwell explain WORD</code> defines the words of this page · panels drawn with uPlot (MIT, © Leon Sorokin)</footer>\n\
          <script>{UPLOT}</script>\n<script type=\"application/json\" id=\"model\">{model}</script>\n\
          <script type=\"text/plain\" id=\"words\">{}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         head(sources, most_runs),
@@ -83,7 +83,7 @@ fn head(sources: &[Source], most_runs: usize) -> String {
     if runs > most_runs {
         let _ = writeln!(
             out,
-            "<p class=\"meta\">Of {} runs about {most_runs} are drawn one by one (--runs); medians, bands, shares and tables are over all.</p>",
+            "<p class=\"meta\">Of {} runs about {most_runs} are drawn one by one (--runs); medians, bands, shares and tables are over all, or as many as they say.</p>",
             thousands(runs as u64)
         );
     }
@@ -94,7 +94,7 @@ fn head(sources: &[Source], most_runs: usize) -> String {
 fn tables(sources: &[Source]) -> String {
     let names = series_names(sources);
     let mut out = String::from("<h2>Last values</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>setting</th>");
-    for words in ["diverged [95%]", "at step"].map(String::from).into_iter().chain(names.iter().map(|n| probe_words(n)))
+    for words in ["diverged [95%]", "at step"].map(String::from).into_iter().chain(names.iter().map(|n| probe_label(n)))
     {
         let _ = write!(out, "<th>{}</th>", escaped(&words));
     }
@@ -109,8 +109,8 @@ fn tables(sources: &[Source]) -> String {
         }
     }
     out.push_str(
-        "</tbody>\n</table></div>\n<p class=\"hint\">Median [10%, 90%] of the runs that did not diverge, where each was recorded last; \
-         shares with exact 95% intervals.</p>\n",
+        "</tbody>\n</table></div>\n<p class=\"hint\">Median [10%, 90%] of the runs that did not diverge, where each was recorded last, and of how many \
+         where that is not all of them; shares with exact 95% intervals.</p>\n",
     );
     out
 }
@@ -124,7 +124,7 @@ fn row(label: &str, setting: &Setting, names: &[String]) -> String {
         small(&of_steps(&Band::of(&steps)))
     );
     for name in names {
-        let _ = write!(out, "<td>{}</td>", small(&of_band(&last(setting, name))));
+        let _ = write!(out, "<td>{}</td>", small(&of_band(&last(setting, name), setting.survived())));
     }
     out + "</tr>\n"
 }
@@ -143,9 +143,9 @@ fn published_row(label: &str, run: &Outcome, names: &[String]) -> String {
     out + "</tr>\n"
 }
 
-/// One value where there is but one.
-fn of_band(band: &Band) -> String {
-    if band.count == 1 { short(band.median) } else { band_text(band) }
+/// One value where there is but one run; how many values there are where that is not `all`.
+fn of_band(band: &Band, all: usize) -> String {
+    if band.count == 1 && all == 1 { short(band.median) } else { band_of_text(band, all) }
 }
 
 /// Steps in the same way.

@@ -8,7 +8,7 @@ use super::model::{drawn, ramp};
 use super::source::{Source, full_label, is_logarithmic, series_names};
 use crate::axis::Scale;
 use crate::figure::{Entry, Figure, Mark};
-use crate::series::{Group, legend, panels};
+use crate::series::{grouped, legend, panels};
 use crate::style::{COLORS, INK, RGBColor};
 
 /// One panel per series over the median and the band of each setting, `columns` side by side.
@@ -27,16 +27,10 @@ pub fn figure(sources: &[Source], columns: usize) -> Figure {
             || sources.iter().flat_map(Source::runs).any(long)
     };
     names.retain(has_line);
-    // what diverges must not flatten the others
-    let some_left = drawn.iter().any(|(_, setting)| !setting.all_diverged());
-    let mut groups: Vec<Group<'_>> =
-        drawn.iter().enumerate().map(|(k, (_, setting))| Group::new(setting, color(k, drawn.len()))).collect();
+    let mut groups = grouped(drawn.iter().enumerate().map(|(k, (_, setting))| (*setting, color(k, drawn.len()))));
     for (group, (source, setting)) in groups.iter_mut().zip(&drawn) {
         group.label = full_label(sources, source, setting);
         group.thin = setting.as_published.as_ref().map(|run| &run.records);
-        if some_left && setting.all_diverged() {
-            group.survivors.clear();
-        }
     }
     let mut legend = legend(&groups);
     if groups.iter().any(|group| group.thin.is_some()) {

@@ -30,9 +30,9 @@ impl Source {
     }
 }
 
-/// Median and quantiles of a series' last values, over the runs that finished.
+/// Median and quantiles of a series' last values, over the runs that finished and did not diverge.
 pub(super) fn last(setting: &Setting, series: &str) -> Band {
-    let finished = setting.outcomes.iter().filter(|run| run.status == Status::Finished);
+    let finished = setting.outcomes.iter().filter(|run| run.status == Status::Finished && !run.diverged());
     Band::of(&finished.map(|run| run.records.last(series)).collect::<Vec<_>>())
 }
 
@@ -69,7 +69,7 @@ pub fn series_names(sources: &[Source]) -> Vec<String> {
 /// Whether a series is looked at on a logarithmic axis: losses, and what is positive and has medians over three decades.
 pub fn is_logarithmic(series: &str, sources: &[Source]) -> bool {
     let left = settings(sources).filter(|setting| !setting.all_diverged());
-    let medians = left.flat_map(|setting| band(&setting.surviving_records(), series).0).map(|(_, median)| median);
+    let medians = left.flat_map(|setting| band(&setting.surviving_records(), series).line).map(|(_, median)| median);
     let (low, high) = medians
         .filter(|median| median.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), median| (low.min(median), high.max(median)));

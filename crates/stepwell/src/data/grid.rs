@@ -11,7 +11,7 @@ pub struct Grid {
     pub step: f64,
     /// The middle of the grid.
     pub offset: f64,
-    /// Labels, one a point.
+    /// Labels, one per point.
     pub y: Vec<f64>,
 }
 

@@ -49,7 +49,7 @@ pub enum DataError {
 /// Inputs (n x d) with their labels (n).
 #[derive(Clone, Debug)]
 pub struct Samples {
-    /// Inputs, one row a sample.
+    /// Inputs, one row per sample.
     pub x: Matrix,
     /// Labels.
     pub y: Vec<f64>,

@@ -37,7 +37,7 @@ impl TeacherStudent {
     /// If there is no training sample or a label is not finite.
     ///
     /// # Panics
-    /// If there is not one initialization a layer.
+    /// If there is not one initialization per layer.
     pub fn draw_fresh(&self, seed: u64, weights: &[LayerInit], biases: &[LayerInit]) -> Result<Dataset, DataError> {
         let mut stream = Stream::new(seed, Purpose::Data);
         let inputs = self.inputs(|| stream.normal());

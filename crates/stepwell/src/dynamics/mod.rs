@@ -3,6 +3,7 @@
 
 mod gradient_descent;
 mod label_noise;
+mod log_factors;
 mod mini_batch;
 mod sampled_loss;
 mod sampler;
@@ -11,6 +12,7 @@ mod sgd;
 
 pub use gradient_descent::GradientDescent;
 pub use label_noise::LabelNoise;
+pub use log_factors::LogFactors;
 pub use mini_batch::{BatchRule, MiniBatch};
 pub use sampled_loss::{BLOCKS, PHASE_BLOCKS, REST_BLOCKS, SampledLoss};
 pub use sampler::{IndexSource, Sampler};
@@ -21,7 +23,7 @@ use crate::linalg::AlignedVec;
 use crate::model::Model;
 use crate::problem::Problem;
 
-/// What a dynamics changes and works in; allocated once a run.
+/// What a dynamics changes and works in; allocated once per run.
 #[derive(Clone)]
 pub struct State<M: Model> {
     /// The parameters.
@@ -32,6 +34,8 @@ pub struct State<M: Model> {
     pub gradient: AlignedVec,
     /// What the steps saw of the loss.
     pub sampled: SampledLoss,
+    /// What the steps multiplied `u^2 - v^2` with, of a diagonal network, where somebody asks.
+    pub factors: Option<LogFactors>,
 }
 
 impl<M: Model> State<M> {
@@ -47,6 +51,7 @@ impl<M: Model> State<M> {
             tape,
             gradient,
             sampled: SampledLoss::new(u64::MAX, u64::MAX, f64::INFINITY),
+            factors: None,
         }
     }
 }
@@ -107,6 +112,12 @@ pub trait Dynamics: Clone + Send + Sync + 'static {
     /// caller may change `state.theta` in between. Each step calls [`SampledLoss::add`] once. Must be `#[inline(always)]`, so
     /// that it is compiled for each instruction set.
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize;
+
+    /// Whether it shows each of its steps to [`State::factors`] by itself, inner ones too: a run does so step by step for
+    /// the others.
+    fn shows_factors(&self) -> bool {
+        false
+    }
 
     /// What it carries from one step to the next beside the parameters (positions of its streams, an order of the
     /// samples), as words.

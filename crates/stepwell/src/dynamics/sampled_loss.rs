@@ -125,6 +125,11 @@ impl SampledLoss {
         &self.sums
     }
 
+    /// The mean over all steps before step `step`, where the run is; NaN at the first.
+    pub fn mean(&self, step: u64) -> f64 {
+        if step == 0 { f64::NAN } else { self.sums.iter().sum::<f64>() / step as f64 }
+    }
+
     /// Number of steps of each block.
     pub fn steps_per_block(&self) -> [u64; BLOCKS] {
         std::array::from_fn(|block| self.start(block + 1) - self.start(block))
@@ -185,9 +190,11 @@ mod tests {
             }
             assert_eq!(whole.sums(), &counted, "{steps}");
             assert_eq!(whole.steps_per_block().iter().sum::<u64>(), steps);
+            assert_eq!(whole.mean(steps), 0.5 * (steps + 1) as f64);
             assert_eq!(whole.exceeded(), (steps > 4).then_some(4), "{steps}");
             let mut first = new();
             (0..steps / 3).for_each(|t| first.add((t + 1) as f64));
+            assert!(steps < 3 || first.mean(steps / 3) == 0.5 * (steps / 3 + 1) as f64);
             let mut second = new().resumed(&first.state(), steps / 3).unwrap();
             (steps / 3..steps).for_each(|t| second.add((t + 1) as f64));
             assert_eq!(second.state(), whole.state(), "{steps}");

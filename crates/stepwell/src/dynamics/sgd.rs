@@ -1,4 +1,4 @@
-//! SGD with one uniformly drawn sample a step.
+//! SGD with one uniformly drawn sample per step.
 
 use super::{Dynamics, Sampler, State, is_bounded};
 use crate::model::Model;
@@ -27,7 +27,7 @@ impl Dynamics for Sgd {
     fn advance<M: Model>(&mut self, problem: &Problem<M>, state: &mut State<M>, step_sizes: &[f64]) -> usize {
         let (model, samples) = (&problem.model, &problem.data.train);
         let scale = problem.loss.slope() * problem.loss.batch_scale(samples.len());
-        let State { theta, tape, gradient, sampled } = state;
+        let State { theta, tape, gradient, sampled, .. } = state;
         let (theta, gradient) = (&mut **theta, &mut **gradient);
         let mut meter = sampled.meter();
         let mut taken = 0;

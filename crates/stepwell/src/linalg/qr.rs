@@ -11,7 +11,7 @@ use super::{Matrix, lanes};
 pub(super) fn pivoted_r(a: &Matrix) -> Matrix {
     let (n, d) = (a.rows(), a.cols());
     let rank_bound = n.min(d);
-    // one contiguous row a column of A
+    // one contiguous row per column of A
     let mut columns = a.transposed();
     for k in 0..rank_bound {
         let pivot = (k..d)

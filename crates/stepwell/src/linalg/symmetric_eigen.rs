@@ -2,7 +2,7 @@
 
 use super::Matrix;
 
-/// Eigenvalues, largest first, and their eigenvectors, one a row.
+/// Eigenvalues, largest first, and their eigenvectors, one per row.
 #[derive(Clone, Debug)]
 pub struct SymmetricEigen {
     /// Eigenvalues, largest first.

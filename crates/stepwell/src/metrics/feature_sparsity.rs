@@ -200,8 +200,8 @@ const MARGIN: f64 = 1e-9;
 
 /// A feature sparsity coefficient cut into blocks, which may be computed in any order or in parallel.
 ///
-/// [`feature_sparsity`] is `combine` of every `block`. Working memory is a few values a neuron and sample, and half a
-/// megabyte a block; activations are read in place.
+/// [`feature_sparsity`] is `combine` of every `block`. Working memory is a few values per neuron and sample, and half a
+/// megabyte per block; activations are read in place.
 pub struct NeuronPairs<'a, T> {
     activations: Activations<'a, T>,
     options: SparsityOptions,

@@ -98,7 +98,7 @@ impl JacobianRank {
         &self.inputs
     }
 
-    /// Euclidean norms of the Jacobian's columns, one a parameter.
+    /// Euclidean norms of the Jacobian's columns, one per parameter.
     pub fn column_norms<M: Model>(&self, model: &M, theta: &[f64]) -> Vec<f64> {
         column_norms(&jacobian(model, theta, &self.inputs))
     }

@@ -80,7 +80,7 @@ fn tangent_kernel<M: Model>(problem: &Problem<M>, theta: &[f64]) -> Matrix {
     })
 }
 
-/// The positive eigenvalues of the kernel with their vectors, one a row.
+/// The positive eigenvalues of the kernel with their vectors, one per row.
 struct Spectrum {
     values: Vec<f64>,
     vectors: Matrix,
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// The growth of `E delta delta^T` a step, in the long run: the operator itself, applied batch by batch.
+    /// The growth of `E delta delta^T` per step, in the long run: the operator itself, applied batch by batch.
     fn growth(x: &Matrix, eta: f64, batches: &[Vec<usize>]) -> f64 {
         let d = x.cols();
         let mut moment = Matrix::from_fn(d, d, |j, k| if j == k { 1.0 } else { 0.0 });

@@ -19,7 +19,7 @@ pub fn effective_rank(singular_values: &[f64]) -> f64 {
     libm::exp(-shares.map(|p| if p == 0.0 { 0.0 } else { p * libm::log(p) }).sum::<f64>())
 }
 
-/// Euclidean norms of the columns of `jacobian` (n x p): one a parameter.
+/// Euclidean norms of the columns of `jacobian` (n x p): one per parameter.
 pub fn column_norms(jacobian: &Matrix) -> Vec<f64> {
     let mut squares = vec![0.0; jacobian.cols()];
     for row in jacobian.iter_rows() {

@@ -66,7 +66,7 @@ impl Model for DiagonalLinear {
         }
     }
 
-    /// Update and next prediction in one pass: each parameter is loaded and stored once a step.
+    /// Update and next prediction in one pass: each parameter is loaded and stored once per step.
     #[inline(always)]
     fn step_and_predict(&self, theta: &mut [f64], x: &[f64], _: &mut (), w: f64, next_x: &[f64], _: &mut [f64]) -> f64 {
         let d = x.len();
@@ -126,6 +126,10 @@ impl Model for DiagonalLinear {
     fn coefficients(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let (u, v) = theta.split_at(self.d);
         Some(u.iter().zip(v).map(|(u, v)| u * v).collect())
+    }
+
+    fn is_product(&self) -> bool {
+        true
     }
 
     /// The Jacobian `[X D_v, X D_u]` has the Gram matrix `X diag(u^2 + v^2) X^T`.

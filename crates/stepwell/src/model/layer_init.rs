@@ -62,10 +62,10 @@ impl FullyConnected {
     /// Initial parameters: layer by layer the weights, neuron by neuron, then the biases where the layer has them.
     ///
     /// # Panics
-    /// If there is not one initialization a layer, the output included, for weights and biases each.
+    /// If there is not one initialization per layer, the output included, for weights and biases each.
     pub fn draw(&self, weights: &[LayerInit], biases: &[LayerInit], stream: &mut Stream) -> Vec<f64> {
         let shapes = self.shapes();
-        assert!(weights.len() == shapes.len() && biases.len() == shapes.len(), "one initialization a layer");
+        assert!(weights.len() == shapes.len() && biases.len() == shapes.len(), "one initialization per layer");
         let mut flat = Vec::with_capacity(self.parameters());
         for ((fan_in, width, bias), (weights, biases)) in shapes.into_iter().zip(weights.iter().zip(biases)) {
             let first = flat.len();

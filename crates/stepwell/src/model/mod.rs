@@ -126,6 +126,11 @@ pub trait Model: Clone + Send + Sync + 'static {
         None
     }
 
+    /// Whether `theta = [u, v]` and the predictor is linear in its input with the coefficients `u * v`.
+    fn is_product(&self) -> bool {
+        false
+    }
+
     /// Scales `s` with `J J^T = X diag(s^2) X^T` for the Jacobian J on any inputs X, for models that have them.
     fn jacobian_scales(&self, theta: &[f64]) -> Option<Vec<f64>> {
         let _ = theta;
@@ -152,13 +157,13 @@ pub struct FullStep<'a> {
     pub loss: Loss,
     /// Their inputs in blocks of columns.
     pub columns: &'a Blocked,
-    /// One weight a sample, padded with zeros like `columns`.
+    /// One weight per sample, padded with zeros like `columns`.
     pub weights: &'a [f64],
-    /// Receives one residual a sample.
+    /// Receives one residual per sample.
     pub residuals: &'a mut [f64],
     /// Space for p numbers.
     pub gradient: &'a mut [f64],
-    /// Space for eight numbers a row of `columns`.
+    /// Space for eight numbers per row of `columns`.
     pub lane_sums: &'a mut [f64],
 }
 
@@ -167,7 +172,7 @@ pub trait Features {
     /// Number of neurons of each hidden layer.
     fn layers(&self) -> Vec<usize>;
 
-    /// The activations of hidden layer `layer` (from 0) at `x`; `out` has one entry a neuron.
+    /// The activations of hidden layer `layer` (from 0) at `x`; `out` has one entry per neuron.
     fn activations(&self, theta: &[f64], x: &[f64], layer: usize, out: &mut [f64]);
 }
 

@@ -62,7 +62,7 @@ pub struct GridSpec {
     /// The middle of the grid.
     #[serde(default)]
     pub offset: f64,
-    /// Labels, one a point.
+    /// Labels, one per point.
     pub y: Vec<f64>,
     /// Added to all labels.
     #[serde(default)]
@@ -96,7 +96,7 @@ pub struct TeacherStudentSpec {
 pub struct TeacherSpec {
     /// Widths of its hidden layers.
     pub hidden: Vec<usize>,
-    /// Whether its layers have biases: one for all, or one a layer with the output's last.
+    /// Whether its layers have biases: one for all, or one per layer, the output's last.
     pub bias: PerLayer<bool>,
     /// How its weights are drawn.
     pub weights: PerLayer<LayerInit>,
@@ -112,9 +112,9 @@ pub struct TeacherSpec {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GivenLayer {
-    /// One list of weights a neuron.
+    /// One list of weights per neuron.
     pub weights: Vec<Vec<f64>>,
-    /// One bias a neuron; none for a layer without biases.
+    /// One bias per neuron; none for a layer without biases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub biases: Vec<f64>,
 }
@@ -295,7 +295,7 @@ fn dataset_from(arrays: &mut BTreeMap<String, Array>) -> Result<Dataset, DataErr
             return Err(DataError::Shape { name: names[0], found: shape(&x), expected: "samples x inputs".into() });
         };
         if y.shape.iter().filter(|n| **n != 1).count() > 1 {
-            return Err(DataError::Shape { name: names[1], found: shape(&y), expected: "one label a sample".into() });
+            return Err(DataError::Shape { name: names[1], found: shape(&y), expected: "one label per sample".into() });
         }
         Samples::new(Matrix::from_rows(rows, cols, &x.values), y.values, names).map(Some)
     };

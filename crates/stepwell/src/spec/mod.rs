@@ -10,6 +10,7 @@ mod place;
 mod prepare;
 mod record;
 mod schedule;
+mod seeds;
 mod set;
 mod text;
 
@@ -41,7 +42,7 @@ use crate::loss::Loss;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// A line for people.
+    /// A title, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Number T of steps.

@@ -73,7 +73,7 @@ impl ForModel for LayoutOf {
 pub struct FullyConnectedSpec {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Whether layers have biases: one for all, or one a layer with the output's last.
+    /// Whether layers have biases: one for all, or one per layer, the output's last.
     #[serde(default = "with_biases")]
     pub bias: PerLayer<bool>,
 }
@@ -89,7 +89,7 @@ fn with_biases() -> PerLayer<bool> {
 pub enum PerLayer<T> {
     /// The same for all.
     All(T),
-    /// One a layer.
+    /// One per layer.
     Each(Vec<T>),
 }
 
@@ -127,12 +127,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
 }
 
 impl<T: Clone> PerLayer<T> {
+    /// All that stand there.
+    pub(super) fn entries(&self) -> &[T] {
+        match self {
+            Self::All(value) => std::slice::from_ref(value),
+            Self::Each(values) => values,
+        }
+    }
+
     /// One for each of `layers` layers.
     pub(super) fn of(&self, layers: usize, key: &str) -> Result<Vec<T>, SpecError> {
         match self {
             Self::All(value) => Ok(vec![value.clone(); layers]),
             Self::Each(values) => {
-                let expected = format!("{layers}, one a layer with the output's last");
+                let expected = format!("{layers}, one per layer, the output's last");
                 require(values.len() == layers, key, format!("{} entries", values.len()), &expected)?;
                 Ok(values.clone())
             }
@@ -152,7 +160,7 @@ impl FullyConnectedSpec {
         // far beyond what fits into memory, and far from overflow
         let most = 1 << 20;
         let widest = self.hidden.iter().copied().max().unwrap_or(1);
-        require(widest <= most, &format!("{key}.hidden"), widest, &format!("at most {most} neurons a layer"))?;
+        require(widest <= most, &format!("{key}.hidden"), widest, &format!("at most {most} neurons per layer"))?;
         let bias = self.bias.of(self.hidden.len() + 1, &format!("{key}.bias"))?;
         Ok(FullyConnected::new(inputs, &self.hidden, &bias))
     }
@@ -198,7 +206,7 @@ pub struct DiagonalInit {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LayersInit {
-    /// Of the weights: one for all layers, or one a layer with the output's last.
+    /// Of the weights: one for all layers, or one per layer, the output's last.
     pub weights: PerLayer<LayerInit>,
     /// Of the biases, alike; layers without biases pass theirs over.
     #[serde(default = "zeros")]

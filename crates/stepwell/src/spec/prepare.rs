@@ -169,7 +169,12 @@ impl Spec {
 
     fn check_indices(&self, values: &[f64], place: &str, n: usize) -> Result<Arc<[u32]>, SpecError> {
         let count = values.len();
-        require(count as u64 >= self.steps, place, format!("{count} indices"), &format!("{}, one a step", self.steps))?;
+        require(
+            count as u64 >= self.steps,
+            place,
+            format!("{count} indices"),
+            &format!("{}, one per step", self.steps),
+        )?;
         match values.iter().position(|v| !(v.fract() == 0.0 && (0.0..n as f64).contains(v))) {
             Some(k) => Err(refuse(place, format!("{} at index {k}", values[k]), format!("integers below n = {n}"))),
             None => Ok(values.iter().map(|v| *v as u32).collect()),

@@ -9,9 +9,9 @@ use crate::probe::Probe;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordSpec {
-    /// Every step of the first so many.
+    /// How many of the first steps are recorded, each of them.
     pub first: u64,
-    /// Points of the even grid over the whole run, the last one left out.
+    /// Number of points of an even grid over the whole run; the end of the run is not among them.
     pub points: u64,
     /// What is measured at each.
     pub probes: Vec<Probe>,

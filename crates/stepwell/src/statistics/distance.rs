@@ -1,7 +1,7 @@
-//! Distances between two samples of vectors: energy distance and sliced Wasserstein distance.
+//! Distances between two samples of vectors: energy distance and sliced Wasserstein distance, and what sampling makes of it.
 
 use crate::linalg::{Matrix, lanes};
-use crate::rng::{Normals, Purpose};
+use crate::rng::{Normals, Purpose, Stream};
 
 /// Energy distance `sqrt(2 E|A - B| - E|A - A'| - E|B - B'|)` of two samples (one row a point), with unbiased means within a
 /// sample; 0 if the estimate is negative. Zero in the limit iff the laws agree. Source: Szekely, Rizzo, J. Stat. Plan. Inference
@@ -27,20 +27,63 @@ fn mean_distance(a: &Matrix, b: &Matrix, pairs: f64) -> f64 {
 /// If the points have different dimensions.
 pub fn sliced_wasserstein(a: &Matrix, b: &Matrix, slices: usize) -> f64 {
     assert_eq!(a.cols(), b.cols());
-    let mut normals = Normals::of(0, Purpose::Probe);
-    let mut direction = vec![0.0; a.cols()];
-    let mut total = 0.0;
-    for _ in 0..slices {
-        normals.fill(&mut direction);
-        let norm = lanes::norm2(&direction).sqrt();
-        let project = |m: &Matrix| -> Vec<f64> {
-            let mut values: Vec<f64> = m.iter_rows().map(|p| lanes::dot(p, &direction) / norm).collect();
-            values.sort_by(f64::total_cmp);
-            values
+    Slices::of(a, slices).distance(None, &Slices::of(b, slices), None)
+}
+
+/// The projections of a sample on the directions of [`sliced_wasserstein`], for distances between many of its parts.
+#[derive(Clone, Debug)]
+pub struct Slices {
+    /// One list per direction, in the order of the points.
+    projections: Vec<Vec<f64>>,
+}
+
+impl Slices {
+    /// Of a sample, one row a point.
+    pub fn of(points: &Matrix, slices: usize) -> Self {
+        let mut normals = Normals::of(0, Purpose::Probe);
+        let mut direction = vec![0.0; points.cols()];
+        let mut project = || {
+            normals.fill(&mut direction);
+            let norm = lanes::norm2(&direction).sqrt();
+            points.iter_rows().map(|p| lanes::dot(p, &direction) / norm).collect()
         };
-        total += squared_wasserstein(&project(a), &project(b));
+        Self { projections: (0..slices).map(|_| project()).collect() }
     }
-    (total / slices as f64).sqrt()
+
+    /// The distance between the points `rows` of this sample and `others` of another one; all points for `None`.
+    ///
+    /// # Panics
+    /// If there is no such point, or the other sample has fewer directions.
+    pub fn distance(&self, rows: Option<&[usize]>, other: &Self, others: Option<&[usize]>) -> f64 {
+        let sorted = |values: &[f64], rows: Option<&[usize]>| {
+            let mut chosen = rows.map_or_else(|| values.to_vec(), |rows| rows.iter().map(|i| values[*i]).collect());
+            chosen.sort_by(f64::total_cmp);
+            chosen
+        };
+        let squared =
+            |k: usize| squared_wasserstein(&sorted(&self.projections[k], rows), &sorted(&other.projections[k], others));
+        let slices = self.projections.len();
+        ((0..slices).map(squared).sum::<f64>() / slices as f64).sqrt()
+    }
+
+    /// What sampling alone makes of the distance between samples of `sizes` points of one law: `splits` random disjoint parts
+    /// of these sizes of this sample. Empty if it has not as many points.
+    pub fn floor(&self, sizes: [usize; 2], splits: usize) -> Vec<f64> {
+        let count = self.projections.first().map_or(0, Vec::len);
+        let wanted = sizes[0] + sizes[1];
+        if wanted > count {
+            return Vec::new();
+        }
+        let mut stream = Stream::new(1, Purpose::Probe);
+        let mut order: Vec<usize> = (0..count).collect();
+        let mut split = || {
+            for k in 0..wanted {
+                order.swap(k, k + stream.below((count - k) as u32) as usize);
+            }
+            self.distance(Some(&order[..sizes[0]]), self, Some(&order[sizes[0]..wanted]))
+        };
+        (0..splits).map(|_| split()).collect()
+    }
 }
 
 /// `int_0^1 (F_a^-1(p) - F_b^-1(p))^2 dp` of two sorted samples.
@@ -84,6 +127,19 @@ mod tests {
         let b = Matrix::from_fn(500, 4, |i, j| a.row(i)[j] + if j == 0 { 2.0 } else { 0.0 });
         assert!((sliced_wasserstein(&a, &b, 4000) - 1.0).abs() < 0.05);
         assert_eq!(sliced_wasserstein(&a, &a, 10), 0.0);
+    }
+
+    /// Of 0, 1, 2, 3 in pairs: {0, 1} and {2, 3} are 2 apart, the two other ways to split 1.
+    #[test]
+    fn a_floor_is_made_of_random_splits() {
+        let slices = Slices::of(&Matrix::from_fn(4, 1, |i, _| i as f64), 3);
+        let found = slices.floor([2, 2], 3000);
+        assert!(found.iter().all(|d| (d - 1.0).abs() < 1e-12 || (d - 2.0).abs() < 1e-12));
+        let share = found.iter().filter(|d| **d > 1.5).count() as f64 / 3000.0;
+        assert!((share - 1.0 / 3.0).abs() < 4.0 * (2.0_f64 / 9.0 / 3000.0).sqrt(), "{share}");
+        assert!(slices.floor([1, 2], 10).iter().all(|d| (0.5..3.0).contains(d)));
+        assert!(slices.floor([2, 3], 10).is_empty());
+        assert_eq!(slices.distance(Some(&[3]), &slices, Some(&[0])), 3.0);
     }
 
     /// For standard normals in one dimension `E|A - A'| = 2/sqrt(pi)`; with a shift m, `E|A - B|` of N(m, 2) is known.

@@ -11,7 +11,7 @@ use crate::linalg::{Matrix, SymmetricEigen, lanes, symmetric_eigen};
 pub struct Quadratic {
     /// Eigenvalues of the Hessian, largest first.
     pub eigenvalues: Vec<f64>,
-    /// Eigenvectors, one a row, in the order of the eigenvalues.
+    /// Eigenvectors, one per row, in the order of the eigenvalues.
     pub eigenvectors: Matrix,
     /// The minimum of smallest norm.
     pub minimum: Vec<f64>,

@@ -134,7 +134,7 @@ pub(super) fn between(a: f64, b: f64) -> Interval {
 /// `(1 + eps0, 1.162)`, `eps0 = min(s/3, 0.02)`; and then
 /// `(2 eps0 - eps0^2)^2 / 4 <= F / (E[x^2] theta_*^4) <= 0.0821` (for a t0 after the first visit above 1).
 ///
-/// The lemmas, in the order of the proof: the iterates stay in (0, 1.162); below 0.65 they grow by 1.5774 a step; from
+/// The lemmas, in the order of the proof: the iterates stay in (0, 1.162); below 0.65 they grow by 1.5774 per step; from
 /// `[0.65, 1)` they go above 1 and from there back into `(0.65, 1)`; within eps0 of 1 the distance grows over each two
 /// steps; farther than eps0 they stay farther.
 pub fn toy_theorem() -> Vec<Lemma> {

@@ -43,8 +43,8 @@ impl Comparison {
     pub fn words(&self) -> String {
         match self {
             Self::Reproduced(digits) => format!("reproduced ({digits} digits)"),
-            Self::Within(below) => format!("within ({} of the runs lie below)", percent(*below)),
-            Self::Outside(below) => format!("outside ({} of the runs lie below)", percent(*below)),
+            Self::Within(below) => format!("within (above {} of the runs)", percent(*below)),
+            Self::Outside(below) => format!("outside (above {} of the runs)", percent(*below)),
             Self::TooFew(_) => format!("too few (needs {LEAST_FOR_PREDICTION})"),
             Self::NotPublished => "not published".into(),
         }

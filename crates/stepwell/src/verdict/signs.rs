@@ -32,7 +32,7 @@ impl Signs {
     }
 
     /// Whether something happens in the second arm rather than in the first one (McNemar's discordant pairs).
-    pub fn oftener(pairs: &[(bool, bool)]) -> Self {
+    pub fn more_often(pairs: &[(bool, bool)]) -> Self {
         let count = |wanted: (bool, bool)| pairs.iter().filter(|pair| **pair == wanted).count();
         let (so, opposite) = (count((false, true)), count((true, false)));
         Self { so, tied: pairs.len() - so - opposite, opposite }
@@ -86,6 +86,6 @@ mod tests {
     #[test]
     fn only_discordant_pairs_tell() {
         let pairs = [(false, true), (true, true), (false, false), (true, false), (false, true)];
-        assert_eq!(Signs::oftener(&pairs), Signs { so: 2, tied: 2, opposite: 1 });
+        assert_eq!(Signs::more_often(&pairs), Signs { so: 2, tied: 2, opposite: 1 });
     }
 }

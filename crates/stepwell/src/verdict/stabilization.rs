@@ -80,7 +80,7 @@ impl Behavior {
     }
 }
 
-/// A stabilization verdict with its figures.
+/// A stabilization verdict with its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stabilization {
     /// The verdict.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// `sweep`.
 #[derive(Subcommand)]
 pub enum SweepCommand {
-    /// Freeze a plan in a folder; tell how many runs it has, how long they take, what is done
+    /// Freeze a plan in a folder; print how many runs it has, how long they take, and what is done
     Plan(PlanArgs),
     /// Compute what is missing
     Run(RunArgs),
@@ -15,7 +15,7 @@ pub enum SweepCommand {
     Work(WorkArgs),
     /// Submit a job array to a cluster
     Submit(SubmitArgs),
-    /// Tell what is done, from the folder alone
+    /// Print what is done, from the folder alone
     Status(StatusArgs),
     /// Compute again what failed or is damaged
     Retry(RetryArgs),

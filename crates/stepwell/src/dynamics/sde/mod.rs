@@ -261,6 +261,9 @@ impl Dynamics for Sde {
                 if !self.substep(problem, state, eta, dt) {
                     return t;
                 }
+                if let Some(factors) = &mut state.factors {
+                    factors.see(&state.theta);
+                }
             }
             if !self.residuals.iter().all(|r| is_bounded(*r)) {
                 return t;
@@ -268,6 +271,10 @@ impl Dynamics for Sde {
             state.sampled.add(seen);
         }
         step_sizes.len()
+    }
+
+    fn shows_factors(&self) -> bool {
+        true
     }
 
     fn position(&self) -> Vec<u64> {

@@ -51,7 +51,7 @@ impl FullyConnected {
     /// If a width or `inputs` is 0, or `bias` has not one entry more than `hidden`.
     pub fn new(inputs: usize, hidden: &[usize], bias: &[bool]) -> Self {
         assert!(inputs > 0 && hidden.iter().all(|width| *width > 0), "a layer needs at least one neuron");
-        assert_eq!(bias.len(), hidden.len() + 1, "one bias flag a layer, the output included");
+        assert_eq!(bias.len(), hidden.len() + 1, "one bias flag per layer, the output included");
         let (mut fan_in, mut offset, mut first_neuron) = (inputs, 0, 0);
         let widths = hidden.iter().copied().chain([1]);
         let layers = widths

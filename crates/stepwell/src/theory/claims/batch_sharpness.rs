@@ -176,7 +176,7 @@ fn without_momentum() -> Finding {
          each of {DATA_SETS} data sets of {SAMPLES} samples in 20 dimensions: an observation on one small network, no verdict",
         diverged.join(", ")
     );
-    Finding { verdict: Verdict::Undecided, figure: table.join(", "), detail }
+    Finding { verdict: Verdict::Undecided, measured: table.join(", "), detail }
 }
 
 fn with_momentum() -> Finding {
@@ -193,7 +193,7 @@ fn with_momentum() -> Finding {
         whole.push(format!("{:.2} ({:.2})", rest.mean_of_ratios / fast, rest.sharpness / fast));
         lost_whole.push(format!("{lost} of {runs}"));
     }
-    let figure = format!("single samples {}; whole set {}", small.join(", "), whole.join(", "));
+    let measured = format!("single samples {}; whole set {}", small.join(", "), whole.join(", "));
     let detail = format!(
         "at b = 0, 0.5, 0.9. Single samples: batch sharpness (gradient-weighted) in units of 2 (1 - b) / eta at 0.8 (1 - b) of the \
          step size at which it would reach 2/eta where small steps lead to, {} diverged. Whole set: batch sharpness (sharpness) \
@@ -202,5 +202,5 @@ fn with_momentum() -> Finding {
         lost_small.join(", "),
         lost_whole.join(", ")
     );
-    Finding { verdict: Verdict::Undecided, figure, detail }
+    Finding { verdict: Verdict::Undecided, measured, detail }
 }

@@ -86,7 +86,7 @@ fn column_norms() -> Finding {
             Sde::new(equation, Scheme::EulerMaruyama, Grid::new(1), &problem.data.train, seed)
         }
     };
-    let figure = format!(
+    let measured = format!(
         "small steps {}; large steps {}; label noise at 0.001 {}, at 0.01 {}",
         over_all(SMALL, sgd),
         over_all(LARGE, sgd),
@@ -100,5 +100,5 @@ fn column_norms() -> Finding {
          on each of {DATA_SETS} data sets, {N} samples in {D} dimensions: an observation, no verdict",
         TIME
     );
-    Finding { verdict: Verdict::Undecided, figure, detail }
+    Finding { verdict: Verdict::Undecided, measured, detail }
 }

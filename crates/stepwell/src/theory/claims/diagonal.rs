@@ -133,12 +133,12 @@ fn convexity() -> Finding {
     direction[5] = slope.signum();
     let lowest = curvature_along(&problem, &[0.0; 10], &direction);
     let residual = (lowest + expected).abs().max((at_zero - expected).abs());
-    let figure = format!("curvature {lowest:.3} at 0");
+    let measured = format!("curvature {lowest:.3} at 0");
     let passed = worst > 0.0 && lowest < 0.0 && residual < 1e-12;
     Finding::new(
         passed,
         Verdict::HoldsCorrected,
-        figure,
+        measured,
         format!("least convexity gap in beta over 500 pairs: {worst:.2e}"),
     )
 }
@@ -323,7 +323,7 @@ pub(super) fn lasso_solution(problem: &Problem<DiagonalLinear>, lambda: &[f64]) 
 
 const S: f64 = 0.25;
 
-/// Time averages over paths, after a burn-in, of `beta`, one row a path.
+/// Time averages over paths, after a burn-in, of `beta`, one row per path.
 fn time_averages(problem: &Problem<DiagonalLinear>, s: f64, seeds: u64) -> Matrix {
     let (dt, burn_in, blocks, block) = (0.02, 10_000, 30_000, 4);
     let rows: Vec<f64> = (0..seeds)
@@ -369,10 +369,10 @@ fn lasso(seeds: u64) -> Finding {
         let gap = if solution[j] > 0.0 { (mean + lambda[j]).abs() } else { (mean.abs() - lambda[j]).max(0.0) };
         worst = worst.max((gap - 5.0 * error) / lambda[j]);
     }
-    let figure = format!("-gradient/lambda {}", gradients.join(", "));
+    let measured = format!("-gradient/lambda {}", gradients.join(", "));
     let detail =
         format!("s = {S}, lambda = {:.3}, Lasso solution {solution:.3?}, {seeds} paths of time 2400", lambda[0]);
-    Finding::new(worst < 0.05, Verdict::Holds, figure, detail)
+    Finding::new(worst < 0.05, Verdict::Holds, measured, detail)
 }
 
 fn support(seeds: u64) -> Finding {
@@ -387,5 +387,5 @@ fn support(seeds: u64) -> Finding {
         "beta* = (1, 1, 0), columns e_1, e_2 and 0.7 (e_1 + e_2) + {:.2} e_3: the Lasso has {solution:.3?}; it holds where the Lasso recovers the support",
         (1.0_f64 - 2.0 * 0.49).sqrt()
     );
-    Finding { verdict, figure: format!("time average of beta_3 {mean:.3} ± {error:.3}"), detail }
+    Finding { verdict, measured: format!("time average of beta_3 {mean:.3} ± {error:.3}"), detail }
 }

@@ -103,16 +103,16 @@ pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,
     /// The number that decides: a residual, slope, p-value, a count of boxes.
-    pub figure: String,
+    pub measured: String,
     /// Further numbers, a counterexample, what is missing.
     pub detail: String,
 }
 
 impl Finding {
     /// `verdict` if the check passed, refuted otherwise.
-    fn new(passed: bool, verdict: Verdict, figure: impl Into<String>, detail: impl Into<String>) -> Self {
+    fn new(passed: bool, verdict: Verdict, measured: impl Into<String>, detail: impl Into<String>) -> Self {
         let verdict = if passed { verdict } else { Verdict::Refuted };
-        Self { verdict, figure: figure.into(), detail: detail.into() }
+        Self { verdict, measured: measured.into(), detail: detail.into() }
     }
 
     /// Holds if the residual is at most `most`.
@@ -131,7 +131,7 @@ impl Claim {
                 let (seeds, is) = if given == 1 { ("seed", "is") } else { ("seeds", "are") };
                 Finding {
                     verdict: Verdict::Undecided,
-                    figure: format!("{given} {seeds}"),
+                    measured: format!("{given} {seeds}"),
                     detail: format!("{given} {seeds} {is} too few for a verdict: at least {} are needed", needed.least),
                 }
             }

@@ -72,11 +72,11 @@ fn threshold() -> Finding {
     let above = descent(&problem, 1.001 * edge, &start, 20_000);
     let grown = problem.train_loss(above.theta()) / first;
     let diverges = grown > 1e10 || matches!(above.status(), Status::Overflowed { .. });
-    let figure = format!("loss x {:.0e} at 0.999, x {grown:.0e} at 1.001 of 2/lambda_max", below / first);
+    let measured = format!("loss x {:.0e} at 0.999, x {grown:.0e} at 1.001 of 2/lambda_max", below / first);
     Finding::new(
         below < 1e-20 * first && diverges,
         Verdict::Holds,
-        figure,
+        measured,
         format!("2 / lambda_max = {edge:.6}, 20000 steps"),
     )
 }
@@ -126,11 +126,11 @@ fn exception() -> Finding {
     let within = descent(&problem, 0.3, &[1.0, 3.0, -2.0, 0.5], 500);
     let across = descent(&problem, 0.3, &[1.0 + 1e-6, 3.0, -2.0, 0.5], 500);
     let (converged, diverged) = (loss(within.theta()), loss(across.theta()));
-    let figure = format!("excess loss {converged:.0e} without, {diverged:.0e} with a component of 1e-6");
+    let measured = format!("excess loss {converged:.0e} without, {diverged:.0e} with a component of 1e-6");
     Finding::new(
         converged.abs() < 1e-13 && diverged > 1e10,
         Verdict::Holds,
-        figure,
+        measured,
         "eta = 0.3 > 2/8, eigenvalues 8, 2, 1/2, 0",
     )
 }

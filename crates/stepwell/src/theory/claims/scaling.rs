@@ -117,11 +117,11 @@ fn time(seeds: u64) -> Finding {
     let over_eta = Slope::of_power(&etas, &etas.map(|eta| iterations(eta, 0.08)));
     let over_delta = Slope::of_power(&deltas, &deltas.map(|delta| iterations(0.04, delta)));
     let passed = over_eta.is_within(-2.0, 0.35) && over_delta.is_within(-1.0, 0.35);
-    let figure = format!("exponents of eta {over_eta}, of delta {over_delta}");
+    let measured = format!("exponents of eta {over_eta}, of delta {over_delta}");
     Finding::new(
         passed,
         Verdict::HoldsCorrected,
-        figure,
+        measured,
         format!("iterations to 1% outside of the support, {seeds} seeds"),
     )
 }

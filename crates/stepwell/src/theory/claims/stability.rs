@@ -98,12 +98,12 @@ fn edge_of_stability() -> Finding {
     let ratios: Vec<f64> =
         [1.05, 1.15, 1.25].iter().map(|factor| factor * 2.0 / flow).map(|eta| last(eta) * eta / 2.0).collect();
     let passed = (below - 1.0).abs() < 0.05 && ratios.iter().all(|ratio| (0.95..1.05).contains(ratio));
-    let figure = format!("sharpness eta/2 {ratios:.3?}");
+    let measured = format!("sharpness eta/2 {ratios:.3?}");
     let detail = format!(
         "eta = 1.05, 1.15, 1.25 times 2/{flow:.3}, that sharpness; at half of it {below:.3} of it, so eta/2 times it is {:.3}",
         0.5 * below
     );
-    Finding::new(passed, Verdict::Holds, figure, detail)
+    Finding::new(passed, Verdict::Holds, measured, detail)
 }
 
 /// `h = sum_j u_j v_j / sqrt(m)` on one sample with label 0.
@@ -199,7 +199,7 @@ fn trace(moment: &Matrix) -> f64 {
     (0..moment.rows()).map(|j| moment.row(j)[j]).sum()
 }
 
-/// The growth of the second moment a step, in the long run.
+/// The growth of the second moment per step, in the long run.
 fn second_moment_radius(x: &Matrix, eta: f64) -> f64 {
     let d = x.cols();
     let mut moment = Matrix::from_fn(d, d, |j, k| if j == k { 1.0 / d as f64 } else { 0.0 });
@@ -245,12 +245,12 @@ fn mean_square_stability() -> Finding {
     }
     let radii = [0.9, 1.1].map(|factor| second_moment_radius(&x, factor * low));
     let passed = worst < 1e-12 && radii[0] < 1.0 && radii[1] > 1.0 && low < 0.9 * largest;
-    let figure = format!("threshold {low:.4}, gradient descent's {largest:.4}");
+    let measured = format!("threshold {low:.4}, gradient descent's {largest:.4}");
     let detail = format!(
         "radius {:.4}, {:.4} at 0.9, 1.1 of it; moments of SGD over all 3^7 sequences to {worst:.0e}",
         radii[0], radii[1]
     );
-    Finding::new(passed, Verdict::Holds, figure, detail)
+    Finding::new(passed, Verdict::Holds, measured, detail)
 }
 
 /// `h = u_1 v_1 + u_2 v_2` on one sample with label 1: zero loss on a surface of dimension 3, where `|u|^2 + |v|^2 >= 2`.
@@ -277,12 +277,12 @@ fn stationarity(seeds: u64) -> Finding {
     let band = Band::of(&ends);
     let before = lanes::norm2(&start);
     let near = Share::of(ends.iter().filter(|e| **e < 2.1).count(), ends.len());
-    let figure =
+    let measured =
         format!("|grad h|^2 from {before:.2} to {:.3} [{:.3}, {:.3}], least 2", band.median, band.p10, band.p90);
     Finding::new(
         near.low > 0.5,
         Verdict::Holds,
-        figure,
+        measured,
         format!("{} of {} seeds within 5% of the least", near.hits, near.total),
     )
 }

@@ -185,11 +185,11 @@ fn pushforward(seeds: u64) -> Finding {
 /// What a chain of lemmas says, with its boxes.
 fn of_chain(lemmas: &[Lemma], verdict: Verdict, detail: &str) -> Finding {
     let (outcome, boxes) = assemble(lemmas);
-    let figure = format!("{boxes} boxes");
+    let measured = format!("{boxes} boxes");
     match outcome {
-        Certified::Proved => Finding { verdict, figure, detail: detail.to_string() },
-        Certified::Refuted(point) => Finding { verdict: Verdict::Refuted, figure, detail: point },
-        Certified::Undecided(smallest) => Finding { verdict: Verdict::Undecided, figure, detail: smallest },
+        Certified::Proved => Finding { verdict, measured, detail: detail.to_string() },
+        Certified::Refuted(point) => Finding { verdict: Verdict::Refuted, measured, detail: point },
+        Certified::Undecided(smallest) => Finding { verdict: Verdict::Undecided, measured, detail: smallest },
     }
 }
 
@@ -246,9 +246,9 @@ fn bounds_as_written() -> Finding {
                 "lower, s = 0.06, eps0 = 0.02: {low}; upper, theta_* = 3, x = 1: {high}; at t = 0, phi = 0.1: F = {:.3} > 0.17",
                 level(0.1)
             );
-            Finding { verdict: Verdict::Refuted, figure: format!("{} boxes", a + b), detail }
+            Finding { verdict: Verdict::Refuted, measured: format!("{} boxes", a + b), detail }
         }
-        _ => Finding { verdict: Verdict::Undecided, figure: String::new(), detail: "no counterexample".into() },
+        _ => Finding { verdict: Verdict::Undecided, measured: String::new(), detail: "no counterexample".into() },
     }
 }
 
@@ -300,9 +300,9 @@ fn step_sizes() -> Finding {
         }
         turns
     });
-    let figure = format!("{} and {} step sizes at 0.999 and 1.001 of the limit", below.len(), above.len());
+    let measured = format!("{} and {} step sizes at 0.999 and 1.001 of the limit", below.len(), above.len());
     let detail = format!("of 200000 from 0.1 on; SGD with one of them changed sides in {turns} of 10000 steps");
-    Finding::new(!below.is_empty() && above.is_empty() && turns == 10_000, Verdict::Holds, figure, detail)
+    Finding::new(!below.is_empty() && above.is_empty() && turns == 10_000, Verdict::Holds, measured, detail)
 }
 
 fn atom() -> Finding {

@@ -236,11 +236,11 @@ fn period_doubling() -> Finding {
     };
     let (below, above) = (distances(doubling - 0.002), distances(doubling + 0.002));
     let passed = residual < 1e-14 && below.0 < 1e-12 && above.0 > 1e-2 && above.1 < 1e-12 && below.2 && above.2;
-    let figure = format!("|phi_t+2 - phi_t| {:.0e} below, {:.0e} above", below.0, above.0);
+    let measured = format!("|phi_t+2 - phi_t| {:.0e} below, {:.0e} above", below.0, above.0);
     Finding::new(
         passed,
         Verdict::Holds,
-        figure,
+        measured,
         format!("sqrt 5 - 1 = {doubling:.6}; above, |phi_t+4 - phi_t| = {:.0e}", above.1),
     )
 }
@@ -265,9 +265,9 @@ fn positivity() -> Finding {
     };
     // at 2 the image of [-sqrt 2, sqrt 2] is itself; beyond, orbits leave
     let (at, above) = (largest(1.9999), largest(2.001));
-    let figure = format!("largest |phi| {at:.3} at 1.9999, {above:.0e} at 2.001");
+    let measured = format!("largest |phi| {at:.3} at 1.9999, {above:.0e} at 2.001");
     let passed = changes_sign && at <= 2.0_f64.sqrt() && above > 1e10;
-    Finding::new(passed, Verdict::Holds, figure, format!("min h on [0, max h] changes its sign at {positive:.6}"))
+    Finding::new(passed, Verdict::Holds, measured, format!("min h on [0, max h] changes its sign at {positive:.6}"))
 }
 
 /// Mean over orbits of 2000 steps from random starts: they forget the start like any chaotic orbit, so their means scatter as
@@ -327,12 +327,12 @@ fn lyapunov(seeds: u64) -> Finding {
     let [stable, unstable] = cases.map(share);
     let exponents = cases.map(exponent);
     let passed = exponents[0] < 0.0 && exponents[1] > 0.0 && stable == 1.0 && unstable < 0.05;
-    let figure = format!("share at the minimum {stable:.2} and {unstable:.2}");
+    let measured = format!("share at the minimum {stable:.2} and {unstable:.2}");
     let detail = format!(
         "E ln|2 gamma - 1| = {:.3} and {:.3}, E gamma = 1.025 and 1.085, {seeds} seeds of 6000 steps",
         exponents[0], exponents[1]
     );
-    Finding::new(passed, Verdict::Holds, figure, detail)
+    Finding::new(passed, Verdict::Holds, measured, detail)
 }
 
 /// The linearized second moment over all sequences of two atoms, and the sign of `E gamma^2 - E gamma`.
