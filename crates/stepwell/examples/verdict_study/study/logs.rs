@@ -10,26 +10,18 @@ use super::{Size, each, recorded};
 /// Drifts that are put upon a loss without one: inside and outside of the margin, and on it.
 const DRIFTS: [f64; 9] = [0.25, 0.45, 0.5, 0.7, 1.0, 1.4, 2.0, 2.2, 4.0];
 
-/// How a mean loss changes.
+/// How a mean loss changes over the second half of the phase. The truth is the factor from its start to its end.
 #[derive(Clone, Copy)]
 pub enum Trend {
-    /// By a constant rate, over the second half by this factor.
+    /// At a constant rate, by this factor.
     Steady(f64),
-    /// As `t^-a`.
+    /// As `t^-a`: by `2^-a`.
     Power(f64),
-    /// At once, at this place of the second half, by this factor.
+    /// At once, at this place of it, by this factor.
     Jump(f64, f64),
 }
 
 impl Trend {
-    /// By what the mean loss changes over the second half.
-    pub fn truth(self) -> f64 {
-        match self {
-            Self::Steady(factor) | Self::Jump(_, factor) => factor,
-            Self::Power(a) => libm::pow(0.5, a),
-        }
-    }
-
     /// The mean loss at `place`, from -1 at the start of the phase to 1 at its end.
     fn at(self, place: f64) -> f64 {
         match self {

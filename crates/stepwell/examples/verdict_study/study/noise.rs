@@ -80,7 +80,9 @@ impl Noise {
                     libm::exp(x)
                 };
                 if matches!(tails, Tails::Student3) {
-                    (0..2_000).for_each(|_| drop(next(stream)));
+                    for _ in 0..2_000 {
+                        next(stream);
+                    }
                 }
                 Box::new(next)
             }
@@ -100,7 +102,9 @@ impl Noise {
                     }
                     1.0 + s
                 };
-                (0..2_000).for_each(|_| drop(next(stream)));
+                for _ in 0..2_000 {
+                    next(stream);
+                }
                 Box::new(next)
             }
             Self::TwoLevels => {

@@ -1,4 +1,4 @@
-//! Shares of cases, and tables of them.
+//! Shares of cases, and rows of them.
 
 /// In how many of the cases something was so.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +24,6 @@ impl Rate {
     pub fn largest(rates: impl Iterator<Item = Self>) -> Self {
         rates.max_by(|a, b| a.share().total_cmp(&b.share())).expect("there are rates")
     }
-
-    pub fn words(self) -> String {
-        format!("{:.1}%", 100.0 * self.share())
-    }
 }
 
 /// One row of error rates: errors, which must be rare, and what is told, which should not.
@@ -35,25 +31,6 @@ pub struct Row {
     pub what: Vec<String>,
     pub errors: Vec<Rate>,
     pub told: Vec<Rate>,
-}
-
-/// As Markdown.
-pub fn print(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-    println!("| {} |", head.join(" | "));
-    println!("|{}", " --- |".repeat(head.len()));
-    for row in rows {
-        println!("| {} |", row.join(" | "));
-    }
-    println!();
-}
-
-/// Rows with as many cells as the head; what was not looked at is a dash.
-pub fn print_rows(head: &[&str], rows: &[Row]) {
-    let cells = |row: &Row| {
-        let rates = row.errors.iter().chain(&row.told).map(|rate| rate.words());
-        row.what.iter().cloned().chain(rates).chain(std::iter::repeat("–".to_owned())).take(head.len()).collect()
-    };
-    print(head, rows.iter().map(cells));
 }
 
 /// The rate that lies farthest above `level`, in standard errors, and by how many.
