@@ -86,9 +86,10 @@ impl Problem {
     fn drawn(&self) -> Option<String> {
         let (n, d) = (self.number("n")?, self.number("d").unwrap_or(0));
         match (self.model, self.data.contains("condition")) {
-            ("diagonal", false) => {
-                Some(format!("sparse_regression = {{ n = {n}, d = {d}, sparsity = {}, test = 1000, draw.fresh = 1 }}", d / 10))
-            }
+            ("diagonal", false) => Some(format!(
+                "sparse_regression = {{ n = {n}, d = {d}, sparsity = {}, test = 1000, draw.fresh = 1 }}",
+                d / 10
+            )),
             _ => None,
         }
     }
@@ -127,9 +128,10 @@ impl ArraySource for Problem {
         let teacher = path.strip_prefix("teacher ").and_then(|shape| shape.split('-').next()?.parse().ok());
         let d = teacher.or(self.number("d")).ok_or("no dimension")?;
         let condition = self.number("condition").unwrap_or(1) as f64;
-        let scale = |j: usize| condition.powf(-0.5 * j as f64 / (d - 1) as f64);
+        let scale = |j: usize| libm::pow(condition, -0.5 * j as f64 / (d - 1) as f64);
         let sparse = if self.model == "diagonal" { 10 } else { 5 };
-        let beta: Vec<f64> = (0..d).map(|j| if j % sparse == 0 { draw.normal() / scale(j).sqrt() } else { 0.0 }).collect();
+        let beta: Vec<f64> =
+            (0..d).map(|j| if j % sparse == 0 { draw.normal() / scale(j).sqrt() } else { 0.0 }).collect();
         let neurons: Vec<Vec<f64>> = (0..4).map(|_| (0..d).map(|_| draw.normal()).collect()).collect();
         let mut arrays = BTreeMap::new();
         for (suffix, count) in [("", n), ("_test", 1000)] {
@@ -185,9 +187,11 @@ fn judge(problem: &Problem) -> Result<Judged, LabError> {
     Ok(Judged { diverged: advised.diverged(), test: ratio("test_loss"), train: ratio("train_loss"), advice: *advice })
 }
 
+#[expect(clippy::disallowed_methods, reason = "a command line of its own")]
 fn main() -> Result<ExitCode, LabError> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let asked = |problem: &&Problem| words.is_empty() || words.iter().any(|word| problem.name().contains(word.as_str()));
+    let asked =
+        |problem: &&Problem| words.is_empty() || words.iter().any(|word| problem.name().contains(word.as_str()));
     println!("| problem | advice | large steps | constant | diverged | test loss | train loss |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     let (mut shares, mut kept) = (Vec::new(), true);
@@ -200,13 +204,6 @@ fn main() -> Result<ExitCode, LabError> {
             Large::DoesNotHelp => "large steps do not help",
         };
         let schedule = format!("{} for {}", short(advice.large.step_size), percent(advice.large.keep));
-        eprintln!(
-            "{} edge {} tries {} constants {:?} test {:?} train {:?}",
-            problem.name(), advice.edge, advice.tries,
-            advice.constants.iter().map(|c| (short(c.step_size), short(c.median), short(c.train_loss))).collect::<Vec<_>>(),
-            [&advice.large_runs, &advice.constant_runs].map(|r| short(r.end("test_loss").median)),
-            [&advice.large_runs, &advice.constant_runs].map(|r| short(r.end("train_loss").median)),
-        );
         println!(
             "| {} | {verdict} | {schedule} | {} | {hits} of {total} | {} | {} |",
             problem.name(),
@@ -224,7 +221,9 @@ fn main() -> Result<ExitCode, LabError> {
     }
     let mean = shares.iter().sum::<f64>() / shares.len() as f64;
     println!("\n{} of the advised runs diverge on average, {} at most.", percent_of(mean), percent_of(worst(&shares)));
-    println!("Large steps are advised in {advised} of the {count} problems in which they are expected to pay, and help in {large}.");
+    println!(
+        "Large steps are advised in {advised} of the {count} problems in which they are expected to pay, and help in {large}."
+    );
     let good = kept && mean <= 0.04 && 5 * advised >= 4 * count;
     println!("{}", if good { "All that was promised was kept." } else { "Something that was promised was not kept." });
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -325,7 +325,7 @@ pub const TOPICS: &[Topic] = &[
                 ],
                 "The verdict of `advise` on a large step size with a decay, beside the best constant step size, from the ratio \
                  of their test losses (training losses without a test set) seed by seed. They do not help if the 95% interval of \
-                 the median ratio lies above 1, or if the median ratio or the ratio of medians is above 1.1. Otherwise they help \
+                 the median ratio lies above 1.02, or if the median ratio or the ratio of medians is above 1.1. Otherwise they help \
                  if the interval ends below 0.98. Of the rest they do not help if the training loss ends more than 10 times as \
                  high, and if it does not, they make no difference that these runs show.",
                 &["edge", "confidence interval"],

@@ -230,8 +230,8 @@ mod tests {
         // the rank was measured along the way in one run, in the others at the end: on the grid, and after it
         let some = setting(&[&[0, 10, 20, 30], &[20, 30], &[20, 30]], false);
         let words = |settings: &[Setting]| rests_on("rank", &groups(settings));
-        assert_eq!(words(&[all.clone()]), None);
-        assert_eq!(words(&[some.clone()]), Some("median of 1 of 3 runs".into()));
+        assert_eq!(words(std::slice::from_ref(&all)), None);
+        assert_eq!(words(std::slice::from_ref(&some)), Some("median of 1 of 3 runs".into()));
         assert_eq!(words(&[all.clone(), some.clone()]), Some("median of 2 and 1 of 2 to 3 runs".into()));
         let found = band(&some.surviving_records(), "rank");
         assert_eq!(found.line, [(0.0, 0.0), (10.0, 10.0), (20.0, 20.0), (30.0, 30.0)]);
@@ -243,7 +243,7 @@ mod tests {
         let diverged = setting(&[&[0, 1], &[0, 1, 2, 3]], true);
         let groups_of = |settings: &[Setting]| groups(settings).iter().map(|group| group.remark()).collect::<Vec<_>>();
         let words = "2 of 2 diverged, median step 9";
-        assert_eq!(groups_of(&[diverged.clone()]), [Some(format!("{words}: their start is drawn"))]);
+        assert_eq!(groups_of(std::slice::from_ref(&diverged)), [Some(format!("{words}: their start is drawn"))]);
         let fine = setting(&[&[0, 1, 2, 3]], false);
         assert_eq!(groups_of(&[diverged.clone(), fine.clone()]), [Some(format!("{words}: not drawn")), None]);
         let found = band_of(&diverged, &diverged.surviving_records(), "rank");

@@ -56,10 +56,11 @@ pub struct AdviseArgs {
     /// The share of diverged runs that the step size stays below, with 95% confidence
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, value_parser = inner_share)]
     pub level: f64,
-    /// Runs that must bear that out; at 5% at least 72, of which none may diverge
+    /// Runs that must bear that out, at least; up to four times as many where these cannot tell
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub seeds: u64,
-    /// A linear warm-up from a tenth of the step size over this share of the run; 0 means none [default: the spec's]
+    /// A linear warm-up from a tenth of the step size over this share of the run; 0 means none [default: the
+    /// spec's; where it has none, one is tried]
     #[arg(long, value_name = "F", value_parser = warmup_share)]
     pub warmup: Option<f64>,
     /// Draw a fresh data set for each seed

@@ -27,9 +27,10 @@ pub fn run(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was asked for beside the spec, which has the warm-up.
+/// What was asked for beside the spec, which has the warm-up, but not that there is to be none.
 fn options(args: &AdviseArgs) -> String {
     let (fresh, validate) = (if args.fresh { " --fresh" } else { "" }, args.validate);
     let validate = validate.map_or(String::new(), |count| format!(" --validate {count}"));
-    format!("--level {} --seeds {}{fresh}{validate}", args.level, args.seeds)
+    let warmup = if args.warmup == Some(0.0) { " --warmup 0" } else { "" };
+    format!("--level {} --seeds {}{warmup}{fresh}{validate}", args.level, args.seeds)
 }

@@ -2,7 +2,7 @@
 
 use stepwell::statistics::Share;
 use stepwell::verdict::Effect;
-use stepwell::words::{band_text, percent, probe_label, probe_words, share_text, short, thousands};
+use stepwell::words::{band_text, capitalized, percent, probe_label, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
 use stepwell_lab::findings::advice::{Advice, Large, LargeSteps, Validation};
 
@@ -11,6 +11,9 @@ use crate::output::table;
 
 /// A training loss that ends higher than the reference's by more than this factor is spoken of.
 const HIGHER: f64 = 2.0;
+
+/// A constant step size beyond this part of the large one is called as large.
+const AS_LARGE: f64 = 0.5;
 
 /// The advice, its spec, and how it fares on fresh data sets where that was asked for.
 pub fn in_words(experiment: &Experiment, advice: &Advice) -> String {
@@ -51,6 +54,11 @@ fn verdict(advice: &Advice, optimized: &str) -> String {
              you need it lower, run on at the small step size."
         ),
         Large::Helps => format!("Large steps help: {found}."),
+        Large::MakesNoDifference if advice.constant_runs.step_size > AS_LARGE * advice.large.step_size => format!(
+            "A large step size is advised, and to decay it makes no difference that these runs show: the best constant step \
+             size is as large. {}.",
+            capitalized(&found)
+        ),
         Large::MakesNoDifference => format!("Large steps make no difference that these runs show: {found}."),
         Large::DoesNotHelp => format!(
             "Large steps do not help here: {found}. The advice is the best constant step size, {}.",

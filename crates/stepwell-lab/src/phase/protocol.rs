@@ -19,6 +19,8 @@ pub struct Protocol<'a> {
     spec: Spec,
     files: &'a dyn ArraySource,
     fresh: bool,
+    /// Whether a warm-up, or that there is none, was asked for.
+    warmup_asked: bool,
     /// Data that were read are read once.
     first: Arc<Prepared>,
     /// The data set of all seeds, where it is not the spec's own.
@@ -44,7 +46,8 @@ impl<'a> Protocol<'a> {
         }
         let data = first.data(1)?;
         let fingerprint = fingerprint(&data);
-        Ok(Self { spec, files, fresh, first: Arc::new(first), data: None, fingerprint })
+        let warmup_asked = spec.schedule.warmup.is_some();
+        Ok(Self { spec, files, fresh, warmup_asked, first: Arc::new(first), data: None, fingerprint })
     }
 
     /// The protocol on the data set that `seed` draws, for all seeds of batches.
@@ -72,6 +75,12 @@ impl<'a> Protocol<'a> {
     pub fn warm_up(&mut self, until: f64) {
         let warmup = || WarmupSpec::Linear(LinearWarmup { gain: 9.0 / until, until });
         self.spec.schedule.warmup = (until > 0.0).then(warmup);
+        self.warmup_asked = true;
+    }
+
+    /// Whether the spec has a warm-up, or somebody has asked for one or for none.
+    pub(super) fn is_warmup_asked(&self) -> bool {
+        self.warmup_asked
     }
 
     /// With this decay alone.

@@ -157,7 +157,7 @@ impl<'a> Search<'a> {
     /// The search with a warm-up and its edge, where the protocol has none and one moves the edge up. What theory bounds is not
     /// moved.
     fn warmed(&self, edge: f64, small_steps: Thresholds, bound: Option<f64>) -> Result<Option<(Self, f64)>, LabError> {
-        if bound.is_some() || self.constant.spec().schedule.warmup.is_some() {
+        if bound.is_some() || self.constant.is_warmup_asked() {
             return Ok(None);
         }
         let search = Search { constant: warmed(&self.constant), ..*self };
@@ -291,7 +291,8 @@ impl<'a> Search<'a> {
             let ends = [point.end(self.optimized).median, point.end("train_loss").median];
             if point.diverged().hits <= self.may_diverge() && ends.iter().all(|end| end.is_finite()) {
                 let comes_down = ends[1] <= TRAIN_TOLERANCE * constant.train_loss;
-                found.push((choice, if comes_down { WORTH } else { 1.0 } * ends[0]));
+                let weight = if comes_down { WORTH } else { 1.0 };
+                found.push((choice, weight * ends[0]));
             }
         }
         found.sort_by(|a, b| a.1.total_cmp(&b.1));
