@@ -38,7 +38,7 @@ pub const KINDS: [Kind; 11] = [
     Kind { name: "drift of a setting (pooled)", level: 0.95, holds: pooled },
     Kind { name: "Lyapunov exponent of a run", level: 0.95, holds: exponent },
     Kind { name: "exponent of a power law (±)", level: 0.95, holds: slope },
-    Kind { name: "share, at every look at 1,000 runs", level: 0.95, holds: at_every_look },
+    Kind { name: "share, at every look at 200 runs", level: 0.95, holds: at_every_look },
     Kind { name: "the same with fixed-n intervals", level: 0.95, holds: at_every_look_without },
     Kind { name: "upper end of a share, `advise`, all tries", level: 0.95, holds: after_tries },
 ];
@@ -145,7 +145,7 @@ fn slope(stream: &mut Stream) -> Option<bool> {
 
 fn looks(stream: &mut Stream, interval: fn(usize, usize, f64) -> [f64; 2]) -> Option<bool> {
     let (p, mut hits) = (stream.uniform(), 0);
-    Some((1..=1_000).all(|n| {
+    Some((1..=200).all(|n| {
         hits += usize::from(stream.uniform() < p);
         contains(interval(hits, n, 0.05), p)
     }))
