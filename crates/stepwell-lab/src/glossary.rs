@@ -310,7 +310,7 @@ pub const TOPICS: &[Topic] = &[
             entry(
                 "edge",
                 &[],
-                "The largest step size, kept for the whole run, at which at most 1 of 120 runs of the search diverges, known to \
+                "The largest step size, kept for the whole run, at which at most 2 of 120 runs of the search diverge, known to \
                  a factor of 1.03. `advise` tries constant step sizes up to there, and larger ones for a part of the run.",
                 &["diverges", "large steps help"],
             ),

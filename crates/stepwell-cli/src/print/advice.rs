@@ -123,7 +123,7 @@ fn thresholds(advice: &Advice) -> String {
         None => "local numbers: a run may go on above them".into(),
     };
     format!(
-        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay, at most 1 of 120 runs of the search diverged at {}",
+        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay, at most 2 of 120 runs of the search diverged at {}",
         short(small.mean_square),
         short(small.gradient_descent),
         short(advice.edge)

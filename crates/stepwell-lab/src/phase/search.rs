@@ -23,7 +23,7 @@ const JUDGING: u64 = 2_000_000;
 /// Runs that screen a step size, how many of them are taken at a time, and how many may diverge.
 const SCREENED: u64 = 120;
 const AT_A_TIME: u64 = 20;
-const MAY_DIVERGE: usize = 1;
+const MAY_DIVERGE: usize = 2;
 /// The edge is known to this factor.
 const WIDTH: f64 = 1.03;
 /// Runs that choose among constant step sizes and, in two rounds, among schedules; the second has so many of the first's.
@@ -36,7 +36,7 @@ const CLOSER: u64 = 3;
 const WITHIN: f64 = 0.9;
 /// A warm-up is tried where the protocol has none: over this share of the run, if it moves the edge up by this factor.
 const WARM_UP: f64 = 0.05;
-const MOVED: f64 = 1.1;
+const MOVED: f64 = 1.02;
 /// Large steps that are tried, relative to the edge, and shares of the run that they are kept for.
 const PARTS: [f64; 3] = [1.0, 0.85, 0.65];
 const KEPT: [f64; 5] = [0.9, 0.7, 0.5, 0.3, 0.1];

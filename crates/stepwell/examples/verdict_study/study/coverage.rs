@@ -159,16 +159,22 @@ fn at_every_look_without(stream: &mut Stream) -> Option<bool> {
     looks(stream, clopper_pearson)
 }
 
-/// Up to ten tries with 200 fresh runs each, of which the k-th may err with `0.025 / 2^k`, until one says "below 5%".
+/// Up to ten tries with fresh runs, of which the k-th may err with `0.025 / 2^k`, until one says "below 5%": each looks at 200
+/// runs, then after every 100 more, up to 800.
 fn after_tries(stream: &mut Stream) -> Option<bool> {
     let p = 0.1 * stream.uniform();
     let mut upper = 1.0;
     let mut error = 0.025;
     for _ in 0..10 {
-        let hits = (0..200).filter(|_| stream.uniform() < p).count();
-        upper = clopper_pearson(hits, 200, 2.0 * error)[1];
-        if upper <= 0.05 {
-            break;
+        let mut hits = 0;
+        for n in 1..=800 {
+            hits += usize::from(stream.uniform() < p);
+            if n >= 200 && n % 100 == 0 {
+                upper = confidence_sequence(hits, n, error)[1];
+                if upper <= 0.05 {
+                    return Some(p <= upper);
+                }
+            }
         }
         error *= 0.5;
     }
