@@ -252,6 +252,22 @@ pub const TOPICS: &[Topic] = &[
                 &["warm-up", "decay", "large phase"],
             ),
             entry(
+                "mean of the sampled loss",
+                &["mean_sampled_loss"],
+                "The mean of r^2/2, r the residual of the sample or batch of a step, over all steps from the start up to the \
+                 recorded one; none at step 0. It is the level δ of the equations that `reproduce sde` compares with SGD over these \
+                 steps.",
+                &["level δ"],
+            ),
+            entry(
+                "log factor",
+                &["log_factor"],
+                "The logarithm of what the steps so far have multiplied `|u^2 - v^2|` of a diagonal network with, the median over \
+                 coordinates, summed step by step, so that a factor that underflows is still told. The more negative it is, the \
+                 more has been shrunk.",
+                &["level δ"],
+            ),
+            entry(
                 "warm-up",
                 &["warmup", "no warm-up"],
                 "Growth of the step size at the start of a run, up to where it is held: linear, by a power of time, or \

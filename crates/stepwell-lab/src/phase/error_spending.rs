@@ -76,8 +76,8 @@ mod tests {
         assert_eq!(first.look(0, least as usize - 1, 800), Look::Open);
         assert_eq!(first.look(0, least as usize - 1, least as usize - 1), Look::Hopeless);
         assert!(first.next().least_seeds() > least && Attempt::first(0.5).least_seeds() < 20);
-        // a share of 2% is told by 400 runs, one of 10% is given up
-        assert_eq!((first.look(8, 400, 800), first.look(20, 200, 800)), (Look::Below, Look::Hopeless));
+        // a share of 2% is told by 800 runs, one of 10% is given up
+        assert_eq!((first.look(16, 800, 800), first.look(20, 200, 800)), (Look::Below, Look::Hopeless));
     }
 
     /// At a share of exactly the level, twenty attempts with fresh runs, each looked at after every ten of them, pass in at

@@ -93,7 +93,7 @@ mod tests {
         assert!(differ(&fixed, "init.layers.weights = ['zeros', 'he']", gd));
         assert!(differ(&fixed, "init.normal = 0.1", replayed));
         assert!(differ(&fixed, fixed_start, "dynamics.sgd = {}"));
-        assert!(differ(&fixed, fixed_start, "dynamics.mini_batch.size = 2"));
+        assert!(differ(&fixed, fixed_start, "dynamics.mini_batch = { size = 2, rule = 'with_replacement' }"));
         assert!(differ(&fixed, fixed_start, "dynamics.fixed_label_noise.delta = 0.1"));
     }
 }

@@ -121,9 +121,9 @@ mod tests {
         let statements: Vec<&str> = found.iter().map(|row| &row.statement[..]).collect();
         let stabilizes = "the loss stabilizes while the step size is large, unless it diverges";
         let [smaller_loss, smaller_rank, oftener] = [
-            "smaller test loss at the large step size",
-            "smaller rank of the Jacobian at the large step size",
-            "diverges more often at the large step size",
+            "smaller test loss with the large step size than with the small one",
+            "smaller rank of the Jacobian with the large step size than with the small one",
+            "diverges more often with the large step size than with the small one",
         ];
         assert_eq!(statements, [stabilizes, stabilizes, smaller_loss, smaller_rank, oftener]);
         let small = setting("small", (0.3, None), &short);
@@ -133,7 +133,7 @@ mod tests {
         // of two alike neither is the small one
         assert_eq!(
             rows(&[two[0].clone(), two[0].clone()])[2].statement,
-            "smaller test loss the longer the step size stays large"
+            "smaller test loss with the longer large phase than with the shorter one"
         );
     }
 
