@@ -260,14 +260,6 @@ pub const TOPICS: &[Topic] = &[
                 &["level δ"],
             ),
             entry(
-                "log factor",
-                &["log_factor"],
-                "The logarithm of what the steps so far have multiplied `|u^2 - v^2|` of a diagonal network with, the median over \
-                 coordinates, summed step by step, so that a factor that underflows is still told. The more negative it is, the \
-                 more has been shrunk.",
-                &["level δ"],
-            ),
-            entry(
                 "warm-up",
                 &["warmup", "no warm-up"],
                 "Growth of the step size at the start of a run, up to where it is held: linear, by a power of time, or \
@@ -702,8 +694,8 @@ pub const TOPICS: &[Topic] = &[
             entry(
                 "log factor",
                 &["log of the multiplicative factors"],
-                "The median over coordinates of `ln(|u^2 - v^2| / |u_0^2 - v_0^2|)` of a diagonal network `beta = u * v`. It \
-                 falls as the noise shrinks what is not needed.",
+                "The median over coordinates of `ln(|u^2 - v^2| / |u_0^2 - v_0^2|)` of a diagonal network `beta = u * v`, summed \
+                 step by step, so that a factor that underflows is still told. It falls as the noise shrinks what is not needed.",
                 &["on the support"],
             ),
             entry(
@@ -717,8 +709,9 @@ pub const TOPICS: &[Topic] = &[
                 "sliced Wasserstein distance",
                 &["distance to SGD", "distance to SGD (floor)", "floor of the distance", "energy distance"],
                 "How far the cloud of a law's paths is from that of SGD's: the root mean square, over 64 fixed directions, of \
-                 the 2-Wasserstein distance between the projections of beta. Its floor, in parentheses, is the distance \
-                 between two halves of SGD's own paths: what sampling alone makes. The energy distance in `summary.json` \
+                 the 2-Wasserstein distance between the projections of beta. Its floor, in parentheses, is the median \
+                 distance between random groups of SGD's own paths, of the sizes that are compared, with the middle 95% of them: \
+                 what sampling alone makes. The energy distance in `summary.json` \
                  compares the same clouds in another way.",
                 &["label noise"],
             ),
