@@ -53,7 +53,7 @@ const PROBLEMS: [Problem; 30] = [
     problem("logistic", "n 100, d 10, flipped labels", "SGD"),
     problem("logistic", "n 100, d 10, flipped labels", "batches of 8"),
     problem("logistic", "n 100, d 10, flipped labels", "GD"),
-    problem("logistic", "n 100, d 10, condition 1000", "SGD"),
+    problem("logistic", "n 100, d 10, flipped labels, condition 1000", "SGD"),
     problem("diagonal", "n 80, d 200", "SGD"),
     problem("diagonal", "n 80, d 200", "batches of 4"),
     problem("diagonal", "n 40, d 100", "SGD"),

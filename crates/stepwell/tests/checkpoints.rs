@@ -63,7 +63,7 @@ fn sums_within_a_run_have_their_closed_forms() {
             session.advance(1);
         }
         let theta = session.theta();
-        let gap = |j: usize| ((theta[j] * theta[j] - theta[7 + j] * theta[7 + j]) / 0.01).abs().ln();
+        let gap = |j: usize| libm::log(((theta[j] * theta[j] - theta[7 + j] * theta[7 + j]) / 0.01).abs());
         let factors: Vec<f64> = (0..7).map(gap).collect();
         let [(_, factor), (_, mean)] = session.measure(&[Probe::LogFactor, Probe::MeanSampledLoss])[..] else {
             panic!()
