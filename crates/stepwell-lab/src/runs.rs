@@ -65,11 +65,12 @@ pub fn runs(
     })
 }
 
+/// Why seeds do not differ.
+pub(crate) const GIVEN: &str = "data, start and sample indices are given";
+
 /// That the seeds of a setting do not differ.
 pub(crate) fn one_run(label: &str, seeds: u64) -> String {
-    format!(
-        "{label}: data, start and sample indices are given, so all {seeds} seeds would be one run. It was taken once."
-    )
+    format!("{label}: {GIVEN}, so all {seeds} seeds would be one run. It was taken once.")
 }
 
 /// What relative step sizes are counted in.

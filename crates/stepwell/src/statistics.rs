@@ -4,6 +4,7 @@
 mod beta;
 mod binomial;
 mod distance;
+mod error_spending;
 mod fit;
 mod holm;
 mod kolmogorov;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use binomial::{binomial_at_most, clopper_pearson, sign_test};
 pub use distance::{Slices, energy_distance, sliced_wasserstein};
+pub use error_spending::{Attempt, Look};
 pub use fit::Slope;
 pub use holm::holm;
 pub use kolmogorov::{kolmogorov_smirnov, standard_normal};

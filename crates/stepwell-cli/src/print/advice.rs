@@ -4,7 +4,7 @@ use stepwell::statistics::Share;
 use stepwell::verdict::Effect;
 use stepwell::words::{band_text, capitalized, percent, probe_label, probe_words, share_text, short, thousands};
 use stepwell_lab::experiment::Experiment;
-use stepwell_lab::findings::advice::{Advice, Large, LargeSteps, Validation};
+use stepwell_lab::findings::advice::{Advice, Large, LargeSteps, MAY_DIVERGE, SCREENED, Validation};
 
 use super::stabilization::{drift_text, verdict_text};
 use crate::output::table;
@@ -13,7 +13,7 @@ use crate::output::table;
 const HIGHER: f64 = 2.0;
 
 /// A constant step size beyond this part of the large one is called as large.
-const AS_LARGE: f64 = 0.5;
+const AS_LARGE: f64 = 0.9;
 
 /// The advice, its spec, and how it fares on fresh data sets where that was asked for.
 pub fn in_words(experiment: &Experiment, advice: &Advice) -> String {
@@ -123,7 +123,7 @@ fn thresholds(advice: &Advice) -> String {
         None => "local numbers: a run may go on above them".into(),
     };
     format!(
-        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay, at most 2 of 120 runs of the search diverged at {}",
+        "at the solution of small steps: mean-square {}, 2/λmax {} ({local}); without a decay, at most {MAY_DIVERGE} of {SCREENED} runs of the search diverged at {}",
         short(small.mean_square),
         short(small.gradient_descent),
         short(advice.edge)

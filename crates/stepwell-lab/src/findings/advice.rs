@@ -7,6 +7,11 @@ use stepwell::metrics::Thresholds;
 use stepwell::statistics::{Band, Share};
 use stepwell::verdict::{Effect, Pooled};
 
+/// Runs that screen a step size in the search for the [edge](Advice::edge), and how many of them may diverge.
+pub const SCREENED: u64 = 120;
+/// See [`SCREENED`].
+pub const MAY_DIVERGE: usize = 2;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {

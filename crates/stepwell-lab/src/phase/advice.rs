@@ -2,11 +2,10 @@
 
 use stepwell::outcome::Outcome;
 use stepwell::spec::Spec;
-use stepwell::statistics::{Share, quantile};
+use stepwell::statistics::{Attempt, Share, quantile};
 use stepwell::verdict::{Behavior, Effect};
 use stepwell::words::percent;
 
-use super::error_spending::Attempt;
 use super::point::{Point, measured};
 use super::protocol::Protocol;
 use super::search::{Choice, LONGEST_TEST, Search, TRAIN_TOLERANCE, Tested, no_loss};
@@ -28,19 +27,21 @@ pub(super) fn work_out(
     watch: &dyn Watch,
 ) -> Result<(Advice, [Point; 2]), LabError> {
     check(question)?;
-    let deterministic = protocol.is_deterministic();
     let optimized = if protocol.has_test()? { "test_loss" } else { "train_loss" };
     let constant = protocol.without_decay();
-    let search = Search { constant, question, deterministic, optimized, watch };
+    let search = Search { constant, question, optimized, watch };
     let small_steps = protocol.small_step_thresholds()?;
     let bound = protocol.bound(small_steps);
     let edge = search.edge(small_steps, bound)?;
     let constants = search.constants(edge)?;
-    let best = constants.iter().min_by(|a, b| a.median.total_cmp(&b.median));
-    let best = *best.ok_or_else(|| LabError::Failed("no constant step size that was tried converges".into()))?;
-    let chosen = search.large_steps(edge, small_steps, bound, &best)?;
+    let mut by_median = constants.clone();
+    by_median.sort_by(|a, b| a.median.total_cmp(&b.median));
+    let [best, others @ ..] = &by_median[..] else {
+        return Err(LabError::Failed("no constant step size that was tried converges".into()));
+    };
+    let chosen = search.large_steps(edge, small_steps, bound, best)?;
     let tested = search.test(chosen)?;
-    let reference = search.reference(&constants, &tested)?;
+    let reference = search.reference(best, others, &tested)?;
     let [ratio, train_ratio] =
         [optimized, "train_loss"].map(|name| Effect::of("ratio", &ratios(name, &tested.point, &reference)));
     let verdict = judge(optimized, [&ratio, &train_ratio], &tested.point, &reference);
@@ -53,7 +54,7 @@ pub(super) fn work_out(
     let series = measured([&tested.point, &reference]);
     let advice = Advice {
         question,
-        deterministic,
+        deterministic: search.deterministic(),
         small_steps,
         bound,
         edge,

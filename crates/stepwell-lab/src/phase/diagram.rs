@@ -34,7 +34,7 @@ pub fn diagram(
     if seeds == 0 {
         return Err(LabError::Usage("seeds: found 0, expected 1 or more".into()));
     }
-    let (asked, seeds) = (seeds, if protocol.is_deterministic() { 1 } else { seeds });
+    let (asked, seeds) = (seeds, protocol.different(seeds));
     let small_steps = protocol.small_step_thresholds()?;
     let sizes = match sizes {
         Some(sizes) => sizes,

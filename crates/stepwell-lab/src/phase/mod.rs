@@ -2,7 +2,6 @@
 
 mod advice;
 mod diagram;
-mod error_spending;
 mod grid;
 mod point;
 mod protocol;

@@ -187,6 +187,11 @@ impl<'a> Protocol<'a> {
         !draws_data && !self.spec.draws_runs()
     }
 
+    /// How many of `seeds` seeds are runs of their own.
+    pub(super) fn different(&self, seeds: u64) -> u64 {
+        if self.is_deterministic() { seeds.min(1) } else { seeds }
+    }
+
     /// Whether there is a test set.
     pub(super) fn has_test(&self) -> Result<bool, LabError> {
         Ok(self.data_of(&self.first, 1)?.test.is_some())

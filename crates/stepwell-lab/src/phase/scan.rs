@@ -32,7 +32,7 @@ pub(super) fn scan(
     first_seed: u64,
     watch: &dyn Watch,
 ) -> Result<Scan, LabError> {
-    let scouts = if protocol.is_deterministic() { 1 } else { SCOUTS };
+    let scouts = protocol.different(SCOUTS);
     let diverging = |eta: f64| -> Result<(usize, usize), LabError> {
         watch.expects(scouts, "runs that look for the range");
         let share = Point::measure(protocol, eta, first_seed..first_seed + scouts, 0, watch)?.diverged();

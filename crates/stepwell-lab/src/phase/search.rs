@@ -4,26 +4,23 @@
 use std::ops::Range;
 
 use stepwell::metrics::Thresholds;
-use stepwell::statistics::{Share, clopper_pearson};
+use stepwell::statistics::{Attempt, Look, Share, clopper_pearson};
 use stepwell::words::{percent, short};
 
-use super::error_spending::{Attempt, Look};
 use super::point::Point;
 use super::protocol::Protocol;
 use super::scan::scan;
 use crate::drive::Watch;
 use crate::error::LabError;
-use crate::findings::advice::{Constant, Question};
+use crate::findings::advice::{Constant, MAY_DIVERGE, Question, SCREENED};
 
 /// Each question has seeds of its own: those that chose a schedule do not judge it.
 const SCREENING: u64 = 1;
 const CHOOSING: u64 = 1_000_000;
 const JUDGING: u64 = 2_000_000;
 
-/// Runs that screen a step size, how many of them are taken at a time, and how many may diverge.
-const SCREENED: u64 = 120;
+/// So many of the runs that screen a step size are taken at a time.
 const AT_A_TIME: u64 = 20;
-const MAY_DIVERGE: usize = 2;
 /// The edge is known to this factor.
 const WIDTH: f64 = 1.03;
 /// Runs that choose among constant step sizes and, in two rounds, among schedules; the second has so many of the first's.
@@ -111,7 +108,6 @@ pub(super) struct Search<'a> {
     /// The protocol without decays.
     pub(super) constant: Protocol<'a>,
     pub(super) question: Question,
-    pub(super) deterministic: bool,
     /// The series whose median after the last step is optimized.
     pub(super) optimized: &'static str,
     pub(super) watch: &'a dyn Watch,
@@ -120,12 +116,17 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     /// The runs of `count` seeds from `first` on; of one, where all are the same.
     fn seeds(&self, first: u64, count: u64) -> Range<u64> {
-        first..first + if self.deterministic { 1 } else { count }
+        first..first + self.constant.different(count)
+    }
+
+    /// Whether all seeds are one run.
+    pub(super) fn deterministic(&self) -> bool {
+        self.constant.is_deterministic()
     }
 
     /// How many of the runs that screen a step size may diverge.
     fn may_diverge(&self) -> usize {
-        if self.deterministic { 0 } else { MAY_DIVERGE }
+        if self.deterministic() { 0 } else { MAY_DIVERGE }
     }
 
     pub(super) fn measure(
@@ -213,22 +214,21 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    /// The runs of the best constant step size that rarely diverges, as the large steps do, on the seeds that test these.
-    pub(super) fn reference(&self, constants: &[Constant], tested: &Tested) -> Result<Point, LabError> {
+    /// The runs of the best constant step size that rarely diverges, as the large steps do, on the seeds that test these; of
+    /// the last one, if none does. The others follow in their order.
+    pub(super) fn reference(&self, best: &Constant, others: &[Constant], tested: &Tested) -> Result<Point, LabError> {
         let protocol = self.constant.without_warmup();
-        let mut by_median: Vec<&Constant> = constants.iter().collect();
-        by_median.sort_by(|a, b| a.median.total_cmp(&b.median));
-        let mut found = Err(LabError::Failed("no constant step size that was tried converges".into()));
-        for constant in by_median {
-            let point = self.measure(&protocol, constant.step_size, tested.seeds.clone(), 0)?;
+        let runs = |constant: &Constant| self.measure(&protocol, constant.step_size, tested.seeds.clone(), 0);
+        let mut point = runs(best)?;
+        for other in others {
             let Share { hits, total, .. } = point.diverged();
-            let rare = if self.deterministic { hits == 0 } else { one_sided(hits, total) <= self.question.level };
+            let rare = if self.deterministic() { hits == 0 } else { one_sided(hits, total) <= self.question.level };
             if rare {
-                return Ok(point);
+                break;
             }
-            found = Ok(point);
+            point = runs(other)?;
         }
-        found
+        Ok(point)
     }
 
     /// Large step sizes with the shares of the run that each may be kept for: up to the edge all of them; beyond it those
@@ -311,7 +311,8 @@ impl<'a> Search<'a> {
             let seeds = first..first + count;
             if look == Look::Below {
                 let share = point.diverged();
-                let diverge_at_most = if self.deterministic { 0.0 } else { attempt.upper_end(share.hits, share.total) };
+                let diverge_at_most =
+                    if self.deterministic() { 0.0 } else { attempt.upper_end(share.hits, share.total) };
                 return Ok(Tested { choice, point, seeds, tries, diverge_at_most });
             }
             choice.step_size *= LOWER;
@@ -328,7 +329,7 @@ impl<'a> Search<'a> {
     fn look(&self, protocol: &Protocol<'_>, eta: f64, first: u64, attempt: Attempt) -> Result<(Point, Look), LabError> {
         let asked = self.question.seeds.max(attempt.least_seeds());
         let mut point = self.measure(protocol, eta, self.seeds(first, asked), 0)?;
-        if self.deterministic {
+        if self.deterministic() {
             let look = if point.diverged().hits == 0 { Look::Below } else { Look::Hopeless };
             return Ok((point, look));
         }

@@ -7,6 +7,7 @@ use stepwell::spec::{ArraySource, Prepared, Spec, from_table, put_key};
 
 use super::axes::Settings;
 use super::sweep_spec::SweepSpec;
+use crate::runs::GIVEN;
 
 /// A plan. Run k has setting `k / seeds` and the `k % seeds`-th seed; chunk c is the runs from `c * runs_per_chunk` on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +118,7 @@ impl Plan {
             let spec = self.spec(setting).map_err(at)?;
             if self.seeds > 1 && !spec.seeds_differ() {
                 let seeds = self.seeds;
-                let why = "data, start and sample indices are given, so all of its seeds would be one run";
+                let why = format!("{GIVEN}, so all of its seeds would be one run");
                 return Err(at(format!("seeds = {seeds}: {why}; expected seeds = 1, or something that is drawn")));
             }
             if setting < CHECKED {

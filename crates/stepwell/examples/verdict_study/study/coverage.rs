@@ -12,7 +12,9 @@ use stepwell::problem::Problem;
 use stepwell::rng::Stream;
 use stepwell::run::Run;
 use stepwell::schedule::Schedule;
-use stepwell::statistics::{Share, Slope, clopper_pearson, confidence_sequence, median_interval, prediction_interval};
+use stepwell::statistics::{
+    Attempt, Look, Share, Slope, clopper_pearson, confidence_sequence, median_interval, prediction_interval,
+};
 use stepwell::verdict::{Effect, Pooled};
 
 use super::logs::{Trend, verdict};
@@ -159,24 +161,23 @@ fn at_every_look_without(stream: &mut Stream) -> Option<bool> {
     looks(stream, clopper_pearson)
 }
 
-/// Up to ten tries with fresh runs, of which the k-th may err with `0.025 / 2^k`, until one says "below 5%": each looks at 200
-/// runs, then after every 100 more, up to 800.
+/// Up to ten tries with fresh runs until one says "below 5%": each looks at 200 runs, then after every 100 more, up to 800.
 fn after_tries(stream: &mut Stream) -> Option<bool> {
     let p = 0.1 * stream.uniform();
-    let mut upper = 1.0;
-    let mut error = 0.025;
+    let (mut attempt, mut upper) = (Attempt::first(0.05), 1.0);
     for _ in 0..10 {
-        let mut hits = 0;
-        for n in 1..=800 {
-            hits += usize::from(stream.uniform() < p);
-            if n >= 200 && n % 100 == 0 {
-                upper = confidence_sequence(hits, n, error)[1];
-                if upper <= 0.05 {
-                    return Some(p <= upper);
-                }
-            }
+        let (mut hits, mut total, mut look) = (0, 0, Look::Open);
+        while look == Look::Open {
+            let more = if total == 0 { 200 } else { 100 };
+            hits += (0..more).filter(|_| stream.uniform() < p).count();
+            total += more;
+            look = attempt.look(hits, total, 800);
         }
-        error *= 0.5;
+        upper = attempt.upper_end(hits, total);
+        if look == Look::Below {
+            break;
+        }
+        attempt = attempt.next();
     }
     Some(p <= upper)
 }

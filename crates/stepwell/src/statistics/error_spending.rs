@@ -1,18 +1,27 @@
 //! Tests that may be repeated, and that may look at their runs as often as they like: each attempt may err with half of the
 //! probability of the one before, all of them together with 5%.
 
-use stepwell::statistics::confidence_sequence;
+use super::confidence_sequence;
 
-/// One of several attempts to show that a share is below a level.
+/// One of several attempts to show that a share is below a level: each takes fresh trials, may look at them as often as it
+/// likes, and may err with half of the probability of the one before, `0.025 / 2^k` for k = 0, 1, ..; all of them together with
+/// 5%.
+///
+/// ```
+/// use stepwell::statistics::{Attempt, Look};
+/// let first = Attempt::first(0.05);
+/// // three of 200 may be fewer than 5%, three of 300 are
+/// assert_eq!((first.look(3, 200, 800), first.look(3, 300, 800)), (Look::Open, Look::Below));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Attempt {
+pub struct Attempt {
     level: f64,
     error: f64,
 }
 
 /// What an attempt knows after some of its runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub enum Look {
     /// The share lies below the level.
     Below,
     /// More runs can tell.
@@ -23,17 +32,17 @@ pub(super) enum Look {
 
 impl Attempt {
     /// The first one: it may err in 2.5%.
-    pub(super) fn first(level: f64) -> Self {
+    pub fn first(level: f64) -> Self {
         Self { level, error: 0.025 }
     }
 
     /// The next one, with other runs.
-    pub(super) fn next(self) -> Self {
+    pub fn next(self) -> Self {
         Self { error: 0.5 * self.error, ..self }
     }
 
     /// How many runs it takes if none of them diverges.
-    pub(super) fn least_seeds(self) -> u64 {
+    pub fn least_seeds(self) -> u64 {
         let tells = |n: u64| self.upper_end(0, n as usize) <= self.level;
         let enough = (0..60).map(|k| 1 << k).find(|n| tells(*n)).unwrap_or(1 << 60);
         let (mut few, mut many) = (enough / 2, enough);
@@ -45,13 +54,13 @@ impl Attempt {
     }
 
     /// The upper end of the share with `hits` of `total`, at the confidence of this attempt, however often one looks.
-    pub(super) fn upper_end(self, hits: usize, total: usize) -> f64 {
+    pub fn upper_end(self, hits: usize, total: usize) -> f64 {
         confidence_sequence(hits, total, self.error)[1]
     }
 
     /// What `hits` of `total` runs tell, where at most `most` are taken: giving up too early is no error of the kind that is
     /// limited.
-    pub(super) fn look(self, hits: usize, total: usize, most: usize) -> Look {
+    pub fn look(self, hits: usize, total: usize, most: usize) -> Look {
         match () {
             () if self.upper_end(hits, total) <= self.level => Look::Below,
             () if total >= most || self.upper_end(hits, most) > self.level => Look::Hopeless,
@@ -63,9 +72,8 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
-    use stepwell::rng::{Purpose, Stream};
-
     use super::*;
+    use crate::rng::{Purpose, Stream};
 
     #[test]
     fn so_many_runs_tell_a_small_share() {
